@@ -1,0 +1,20 @@
+import { Schema } from "effect"
+
+/** Who waits: a person (`interactive`), an agent (`normal`), nobody (`background`). */
+export const Priority = Schema.Literals(["interactive", "normal", "background"])
+export type Priority = typeof Priority.Type
+
+/** What the request is for; routing looks at it. */
+export const Task = Schema.Literals(["summary", "classification", "simple", "main", "complex"])
+export type Task = typeof Task.Type
+
+/** Who pays (`tenant`), who asked (`agent`), in which conversation, how urgently. Every governed request carries one. */
+export interface Caller {
+  readonly tenant: string
+  readonly agent: string
+  readonly conversation?: string | undefined
+  readonly priority: Priority
+  readonly task?: Task | undefined
+}
+
+export const defaultCaller: Caller = { tenant: "default", agent: "orchestrator", priority: "normal" }

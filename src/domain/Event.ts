@@ -1,0 +1,63 @@
+import { Schema } from "effect"
+import { NanoUsd } from "./Money.ts"
+import { Usage } from "./Usage.ts"
+
+export const AlertKind = Schema.Literals([
+  "rate_limit_warning",
+  "cost_threshold",
+  "budget_paused",
+  "cache_hit_rate_low",
+  "context_trimmed_often",
+  "context_overhead",
+  "upstream_errors",
+  "queue_age",
+  "reduction_low",
+  "degraded"
+])
+export type AlertKind = typeof AlertKind.Type
+
+/** A condition an operator should know of. Raised once when it begins, cleared once when it ends. */
+export const Alert = Schema.Struct({
+  kind: AlertKind,
+  severity: Schema.Literals(["info", "warning", "critical"]),
+  message: Schema.String,
+  subject: Schema.optionalKey(Schema.String).annotate({ description: "tenant, model or budget that it is about" })
+}).annotate({ identifier: "Alert" })
+export interface Alert extends Schema.Schema.Type<typeof Alert> {}
+
+/** Where a governed request's answer came from. */
+export const CacheOutcome = Schema.Literals(["hit", "miss", "coalesced", "bypass"])
+export type CacheOutcome = typeof CacheOutcome.Type
+
+/** Everything Sluice tells the outside while it runs. Times are milliseconds. */
+export const Event = Schema.TaggedUnion({
+  Usage: {
+    requestId: Schema.String,
+    tenant: Schema.String,
+    agent: Schema.String,
+    conversation: Schema.NullOr(Schema.String),
+    model: Schema.String,
+    usage: Usage,
+    rawTokens: Schema.Natural.annotate({ description: "prompt tokens the whole history would have cost" }),
+    costNanoUsd: NanoUsd,
+    savedNanoUsd: NanoUsd,
+    cache: CacheOutcome,
+    queueMillis: Schema.Natural,
+    upstreamMillis: Schema.Natural,
+    status: Schema.Literals(["ok", "error", "partial"])
+  },
+  AlertRaised: { alert: Alert },
+  AlertCleared: { alert: Alert },
+  Limiter: { used: Schema.Natural, limit: Schema.Natural, queued: Schema.Natural, inFlight: Schema.Natural },
+  CacheCleared: { entries: Schema.Natural },
+  BudgetPaused: { reason: Schema.String },
+  BudgetResumed: { by: Schema.String },
+  Compaction: {
+    conversation: Schema.String,
+    reason: Schema.String,
+    tokensBefore: Schema.Natural,
+    tokensAfter: Schema.Natural,
+    segments: Schema.Natural
+  }
+})
+export type Event = typeof Event.Type

@@ -1,0 +1,54 @@
+import { Schema } from "effect"
+import type { ApiUsage } from "./MessagesRequest.ts"
+
+/**
+ * Tokens of one request by kind, as they are billed. `input` is the uncached part only; the prompt's whole size is
+ * `promptTokens(usage)`.
+ */
+export interface Usage {
+  readonly input: number
+  readonly cacheWrite5m: number
+  readonly cacheWrite1h: number
+  readonly cacheRead: number
+  readonly output: number
+}
+
+export const Usage = Schema.Struct({
+  input: Schema.Natural,
+  cacheWrite5m: Schema.Natural,
+  cacheWrite1h: Schema.Natural,
+  cacheRead: Schema.Natural,
+  output: Schema.Natural
+}).annotate({ identifier: "Usage" })
+
+export const zero: Usage = { input: 0, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, output: 0 }
+
+/** Prompt size in tokens: uncached input, both cache writes, and cache reads. */
+export const promptTokens = (u: Usage): number => u.input + u.cacheWrite5m + u.cacheWrite1h + u.cacheRead
+
+/** What upstream counts against input tokens per minute: uncached input and cache writes, not reads. */
+export const limitedInput = (u: Usage): number => u.input + u.cacheWrite5m + u.cacheWrite1h
+
+export const add = (a: Usage, b: Usage): Usage => ({
+  input: a.input + b.input,
+  cacheWrite5m: a.cacheWrite5m + b.cacheWrite5m,
+  cacheWrite1h: a.cacheWrite1h + b.cacheWrite1h,
+  cacheRead: a.cacheRead + b.cacheRead,
+  output: a.output + b.output
+})
+
+/**
+ * The wire's `usage` by kind. 1-hour writes are `cache_creation.ephemeral_1h_input_tokens`; the rest of
+ * `cache_creation_input_tokens` is 5-minute. Missing or null counts are zero.
+ */
+export const fromApi = (u: ApiUsage): Usage => {
+  const created = u.cache_creation_input_tokens ?? 0
+  const oneHour = Math.min(created, u.cache_creation?.ephemeral_1h_input_tokens ?? 0)
+  return {
+    input: u.input_tokens ?? 0,
+    cacheWrite5m: created - oneHour,
+    cacheWrite1h: oneHour,
+    cacheRead: u.cache_read_input_tokens ?? 0,
+    output: u.output_tokens ?? 0
+  }
+}
