@@ -1,44 +1,72 @@
-import { Context, type Effect } from "effect"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, Effect, FileSystem, Layer, Option, Schema } from "effect"
+import { LRUCache } from "lru-cache"
 import type { NanoUsd } from "../domain/Money.ts"
 import type { Usage } from "../domain/Usage.ts"
+import { Settings } from "../Settings.ts"
+import type { Model, PriceOptions } from "./Model.ts"
+import { makeLookup } from "./ModelLookup.ts"
+import { builtInRows, type ModelRow, ModelRows, merge, noFamily } from "./ModelTable.ts"
+import { price } from "./Pricing.ts"
 
-/** Nano-dollars per token, by the kind it is billed as (1 USD per million tokens = 1,000). */
-export interface Prices {
-  readonly input: number
-  readonly cacheWrite5m: number
-  readonly cacheWrite1h: number
-  readonly cacheRead: number
-  readonly output: number
+export type { Model, PriceOptions, Prices, TokenizerGeneration } from "./Model.ts"
+
+/** The user's own model file cannot be used. Ends the start. */
+export class ModelsFileError extends Schema.TaggedError<ModelsFileError>()("ModelsFileError", {
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `MODELS_FILE=${JSON.stringify(this.path)} cannot be used: ${this.reason}. Mend the file or leave MODELS_FILE empty.`
+  }
 }
 
-/** Which tokenizer the model counts with: `old` up to Opus 4.6, Sonnet 4.6, Haiku 4.5; `new` from Opus 4.7 on. */
-export type TokenizerGeneration = "old" | "new"
+/** Ids come from clients: only so many are remembered, and only so many are warned about. */
+const remembered = 1_000
+const warnings = 100
 
-export interface Model {
-  readonly id: string
-  readonly aliases: ReadonlyArray<string>
-  /** fable, mythos, opus, sonnet, haiku */
-  readonly family: string
-  readonly tokenizer: TokenizerGeneration
-  /** Tokens. */
-  readonly contextWindow: number
-  readonly maxOutput: number
-  /** A shorter prefix is not cached by upstream, in tokens. */
-  readonly minCacheableTokens: number
-  readonly prices: Prices
-  /** Prices of the whole request once its prompt is longer than `above` tokens (Haiku 5.5). */
-  readonly longContext: { readonly above: number; readonly prices: Prices } | undefined
-  readonly fast: Prices | undefined
-  /** Multiplier for `inference_geo: "us"`, as a rational so that money stays an integer. */
-  readonly usGeo: { readonly numerator: number; readonly denominator: number }
-  readonly status: string
-  /** True for an unknown model, priced as the dearest of its family. */
-  readonly estimated: boolean
-}
+const ModelsFile = Schema.fromJsonString(ModelRows)
 
-export interface PriceOptions {
-  readonly geo?: string | null | undefined
-  readonly speed?: string | null | undefined
+const readRows = Effect.fn("ModelCatalog.readRows")(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* fs.readFileString(path)
+  return yield* Schema.decodeUnknownEffect(ModelsFile)(text, { onExcessProperty: "error" })
+})
+
+const usd = (nanoPerToken: number): string => `$${nanoPerToken / 1000}`
+
+const warning = (asked: string, { family, prices }: Model): string =>
+  `The price of model ${JSON.stringify(asked.slice(0, 100))} is not known: it is priced as the dearest ` +
+  `${family === noFamily ? "of all" : `${family} model`} ` +
+  `(${usd(prices.input)} in, ${usd(prices.output)} out per million tokens). Add it to MODELS_FILE.`
+
+const make = (rows: ReadonlyArray<ModelRow>) => {
+  const lookup = makeLookup(rows)
+  const known = new LRUCache<string, Model>({ max: remembered })
+  const warned = new Set<string>()
+
+  const get = (id: string): Model => {
+    const hit = known.get(id)
+    if (hit !== undefined) return hit
+    const model = lookup.find(id)
+    if (id.length <= lookup.longestId) known.set(id, model)
+    return model
+  }
+
+  const warnOnce = (id: string, model: Model): Effect.Effect<Model> => {
+    const name = id.slice(0, lookup.longestId)
+    if (!model.estimated || warned.has(name) || warned.size >= warnings) return Effect.succeed(model)
+    warned.add(name)
+    const last = warned.size === warnings ? " Further unknown models are not named in the log." : ""
+    return Effect.as(Effect.logWarning(warning(id, model) + last), model)
+  }
+
+  return ModelCatalog.of({
+    all: lookup.all,
+    get,
+    resolve: (id) => Effect.suspend(() => warnOnce(id, get(id))),
+    price
+  })
 }
 
 /** Prices, windows and limits of every model, from models.json and the user's own file. */
@@ -48,9 +76,28 @@ export class ModelCatalog extends Context.Service<
     readonly all: ReadonlyArray<Model>
     /** Finds a model by id, alias or decorated id (Bedrock, Vertex, `[1m]`); an unknown one comes back `estimated`. Pure, memoised. */
     readonly get: (id: string) => Model
-    /** `get`, and a warning in the log the first time an unknown model is asked for. */
+    /** `get`, and a warning in the log the first time a model without a known price is asked for. */
     readonly resolve: (id: string) => Effect.Effect<Model>
     /** Exact price of a usage, in nano-dollars (tier by prompt size, geo and speed applied; fractions rounded half up once, at the end). */
     readonly price: (model: Model, usage: Usage, options?: PriceOptions) => NanoUsd
   }
->()("sluice/models/ModelCatalog") {}
+>()("sluice/models/ModelCatalog") {
+  /** The models that Sluice ships, and nothing else. */
+  static readonly layerDefault = Layer.sync(this, () => make(builtInRows))
+
+  /** `layer`, reading the user's file through whatever `FileSystem` is there. */
+  static readonly layerNoDeps = Layer.effect(
+    this,
+    Effect.gen(function* () {
+      const path = Option.getOrUndefined((yield* Settings).modelsFile)
+      if (path === undefined) return make(builtInRows)
+      const own = yield* readRows(path).pipe(
+        Effect.mapError((error) => new ModelsFileError({ path, reason: error.message.replace(/\s+/g, " ") }))
+      )
+      return make(merge(builtInRows, own))
+    })
+  )
+
+  /** The models that Sluice ships, with the user's own (`Settings.modelsFile`) on top. Fails with `ModelsFileError`. */
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(NodeFileSystem.layer))
+}
