@@ -1,0 +1,22 @@
+import { HttpApi, OpenApi } from "effect/http-api"
+import { ApiCache } from "./ApiCache.ts"
+import { ApiConversations } from "./ApiConversations.ts"
+import { ApiMetrics } from "./ApiMetrics.ts"
+import { ApiSystem } from "./ApiSystem.ts"
+import { Requests } from "./Requests.ts"
+import { version } from "./version.ts"
+
+/** Every JSON route, declared apart from its handlers; /openapi.json, /docs and typed clients come from it. */
+export class Api extends HttpApi.make("sluice")
+  .add(ApiSystem)
+  .add(ApiMetrics)
+  .add(ApiCache)
+  .add(ApiConversations)
+  .middleware(Requests)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Sluice",
+      version,
+      description: "The token governor for LLM orchestrators that run on Claude."
+    })
+  ) {}

@@ -1,0 +1,27 @@
+import { Context } from "effect"
+import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import { Forbidden, Unauthorized } from "./Problem.ts"
+
+/** Who asks: an administrator, a tenant by its token, or a local process (every tenant). */
+export interface Visitor {
+  readonly admin: boolean
+  /** The only tenant that this visitor may see; null for all. */
+  readonly tenant: string | null
+}
+
+export class CurrentVisitor extends Context.Service<CurrentVisitor, Visitor>()("sluice/http/CurrentVisitor") {}
+
+/**
+ * A known token (`Authorization: Bearer` or `x-api-key`), or a local process. Local is a loopback peer that was not
+ * forwarded by a proxy and is not a browser page of another site.
+ */
+export class Access extends HttpApiMiddleware.Service<Access, { provides: CurrentVisitor }>()("sluice/http/Access", {
+  error: Unauthorized,
+  security: { bearer: HttpApiSecurity.bearer, apiKey: HttpApiSecurity.apiKey({ key: "x-api-key" }) }
+}) {}
+
+/** `ADMIN_TOKEN`, or a local process when none is configured. Needs `Access` around it. */
+export class AdminOnly extends HttpApiMiddleware.Service<AdminOnly, { requires: CurrentVisitor }>()(
+  "sluice/http/AdminOnly",
+  { error: [Unauthorized, Forbidden] }
+) {}

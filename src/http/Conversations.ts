@@ -1,0 +1,112 @@
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { ChatRepo, ConversationNotFound } from "../chat/ChatRepo.ts"
+import { ContextManager, type PreparedContext } from "../context/ContextManager.ts"
+import { Orchestrator } from "../orchestrator/Orchestrator.ts"
+import { Settings } from "../Settings.ts"
+import { Api } from "./Api.ts"
+import { CurrentVisitor } from "./ApiAccess.ts"
+import { reduction } from "./ApiSchemas.ts"
+import { Forbidden } from "./Problem.ts"
+import { respond } from "./Turn.ts"
+import { storageProblem, translate, turnProblem } from "./toProblem.ts"
+
+/** The tenant to act for: a tenant's token fixes it, everyone else may name one. */
+const tenantFor = (asked: string | undefined) =>
+  Effect.flatMap(CurrentVisitor, ({ tenant }) =>
+    tenant === null || asked === undefined || asked === tenant
+      ? Effect.succeed(tenant ?? asked)
+      : Effect.fail(new Forbidden({ detail: `This token belongs to tenant "${tenant}", not to "${asked}".` }))
+  )
+
+const view = (conversation: string, model: string, limit: number, context: PreparedContext) => ({
+  conversation,
+  model,
+  limit,
+  estimatedTokens: context.estimatedTokens,
+  upperBound: context.upperBound,
+  percentOfLimit: (context.upperBound / limit) * 100,
+  rawMessages: context.rawMessages,
+  rawTokens: context.rawTokens,
+  reduction: reduction(context.rawTokens, context.estimatedTokens),
+  entries: context.entries,
+  breakpoints: context.breakpoints,
+  compaction: context.compaction ?? null,
+  request: {
+    system: context.system ?? null,
+    tools: context.tools ?? null,
+    cache_control: context.cacheControl,
+    messages: context.messages
+  }
+})
+
+const make = Effect.gen(function* () {
+  const [settings, chat] = yield* Effect.all([Settings, ChatRepo])
+  const [context, orchestrator] = yield* Effect.all([ContextManager, Orchestrator])
+
+  /** Another tenant's conversation looks like none at all. */
+  const visible = Effect.fnUntraced(function* (id: string) {
+    const { tenant } = yield* CurrentVisitor
+    const conversation = yield* chat.get(id)
+    if (tenant !== null && conversation.tenant !== tenant) {
+      return yield* new ConversationNotFound({ conversation: id })
+    }
+    return conversation
+  })
+
+  const list = Effect.fnUntraced(function* (query: {
+    readonly tenant?: string
+    readonly before?: string
+    readonly limit?: number
+  }) {
+    const tenant = yield* tenantFor(query.tenant)
+    const limit = query.limit ?? 50
+    const conversations = yield* translate(storageProblem)(chat.list({ tenant, before: query.before, limit }))
+    return { conversations, next: conversations.length < limit ? null : (conversations.at(-1)?.id ?? null) }
+  })
+
+  const messages = Effect.fnUntraced(function* (
+    id: string,
+    query: { readonly before?: number; readonly limit?: number }
+  ) {
+    yield* visible(id)
+    const limit = query.limit ?? settings.defaultChatHistoryLimit
+    const page = yield* chat.messages(id, { before: query.before, limit })
+    const first = page[0]?.seq ?? 0
+    return { messages: page, next: first > 0 ? first : null }
+  }, translate(storageProblem))
+
+  const shown = Effect.fnUntraced(function* (id: string) {
+    const conversation = yield* visible(id)
+    const model = conversation.model ?? settings.orchestratorModel
+    return view(id, model, settings.maxContextTokens, yield* context.prepare(id, { model }))
+  }, translate(turnProblem))
+
+  const create = Effect.fnUntraced(function* (payload: {
+    readonly title?: string
+    readonly tenant?: string
+    readonly model?: string
+  }) {
+    const tenant = yield* tenantFor(payload.tenant)
+    const { id } = yield* translate(storageProblem)(chat.create({ ...payload, tenant }))
+    return { id }
+  })
+
+  return { settings, visible, list, messages, shown, create, send: orchestrator.send }
+})
+
+export const layer = HttpApiBuilder.group(
+  Api,
+  "conversations",
+  Effect.fn(function* (handlers) {
+    const { create, list, messages, send, shown, visible } = yield* make
+    return handlers.handleAll({
+      create: ({ payload }) => create(payload),
+      list: ({ query }) => list(query),
+      messages: ({ params, query }) => messages(params.id, query),
+      context: ({ params }) => shown(params.id),
+      send: ({ params, payload: { content, ...options } }) =>
+        Effect.andThen(translate(turnProblem)(visible(params.id)), respond(send(params.id, content, options)))
+    })
+  })
+)

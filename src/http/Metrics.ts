@@ -1,0 +1,120 @@
+import { Effect, Option } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { ResponseCache } from "../cache/ResponseCache.ts"
+import { ChatRepo } from "../chat/ChatRepo.ts"
+import { ContextManager, type ContextStats } from "../context/ContextManager.ts"
+import { type CostReport, type CostState, type CostTotals, CostTracker } from "../costs/CostTracker.ts"
+import { promptTokens } from "../domain/Usage.ts"
+import { type LimiterStats, TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
+import { Settings } from "../Settings.ts"
+import { Api } from "./Api.ts"
+import { money, reduction } from "./ApiSchemas.ts"
+import { databaseProblem, translate } from "./toProblem.ts"
+
+/** How many of the newest conversations /api/metrics/tokens tells the context of. */
+const windows = 10
+
+const totals = (t: CostTotals) => {
+  const sentTokens = promptTokens(t.usage)
+  return {
+    requests: t.requests,
+    usage: t.usage,
+    rawTokens: t.rawTokens,
+    sentTokens,
+    reduction: reduction(t.rawTokens, sentTokens),
+    cost: money(t.costNanoUsd),
+    saved: money(t.savedNanoUsd)
+  }
+}
+
+const groups = (rows: CostReport["byModel"]) => rows.map((row) => ({ key: row.key, ...totals(row) }))
+
+const currentMinute = (s: LimiterStats) => ({
+  used: s.used,
+  limit: s.limit,
+  percent: s.percent,
+  resets: s.resetsInMillis,
+  outputUsed: s.outputUsed,
+  outputLimit: s.outputLimit,
+  requestsUsed: s.requestsUsed,
+  requestsLimit: s.requestsLimit,
+  inFlight: s.inFlight,
+  maxInFlight: s.maxInFlight
+})
+
+const tokenMetrics = (
+  enabled: boolean,
+  limiter: LimiterStats,
+  costs: CostState,
+  report: CostReport,
+  contextWindows: ReadonlyArray<ContextStats>
+) => {
+  const sent = promptTokens(costs.total.usage)
+  return {
+    enabled,
+    currentMinute: currentMinute(limiter),
+    totals: { ...costs.total.usage, requests: costs.total.requests },
+    raw: costs.total.rawTokens,
+    sent,
+    reduction: reduction(costs.total.rawTokens, sent),
+    contextWindows,
+    queue: limiter.queue,
+    byModel: groups(report.byModel)
+  }
+}
+
+const costMetrics = (state: CostState, report: CostReport) => ({
+  enabled: state.enabled,
+  day: state.day,
+  today: totals(state.today),
+  total: totals(state.total),
+  threshold: money(state.thresholdNanoUsd),
+  percent: state.thresholdPercent,
+  budget: state.dailyBudgetNanoUsd === null ? null : money(state.dailyBudgetNanoUsd),
+  reserved: money(state.reservedNanoUsd),
+  paused: state.paused,
+  resetsAt: state.resetsAt,
+  saved: money(state.total.savedNanoUsd),
+  from: report.from,
+  to: report.to,
+  byDay: groups(report.byDay),
+  byModel: groups(report.byModel),
+  byAgent: groups(report.byAgent),
+  byTenant: groups(report.byTenant),
+  byConversation: groups(report.byConversation)
+})
+
+const newestWindows = Effect.fnUntraced(function* (chat: ChatRepo["Service"], context: ContextManager["Service"]) {
+  const newest = yield* chat.list({ limit: windows })
+  // One that cannot be read is left out: metrics are no reason to fail.
+  const stats = yield* Effect.forEach(newest, ({ id }) => Effect.option(context.stats(id)), { concurrency: windows })
+  return stats.flatMap(Option.toArray)
+}, translate(databaseProblem))
+
+export const layer = HttpApiBuilder.group(
+  Api,
+  "metrics",
+  Effect.fn(function* (handlers) {
+    const [settings, chat, context] = yield* Effect.all([Settings, ChatRepo, ContextManager])
+    const [costs, limiter, cache] = yield* Effect.all([CostTracker, TokenRateLimiter, ResponseCache])
+
+    return handlers.handleAll({
+      tokens: () =>
+        Effect.map(
+          Effect.all([
+            limiter.stats,
+            costs.state,
+            translate(databaseProblem)(costs.report({})),
+            newestWindows(chat, context)
+          ]),
+          ([limits, state, report, contexts]) =>
+            tokenMetrics(settings.tokenManagementEnabled, limits, state, report, contexts)
+        ),
+      cache: () => Effect.map(cache.stats, ({ maxBytes: max, ttlMillis: ttl, ...stats }) => ({ ...stats, max, ttl })),
+      costs: ({ query }) =>
+        Effect.map(Effect.all([costs.state, translate(databaseProblem)(costs.report(query))]), ([state, report]) =>
+          costMetrics(state, report)
+        )
+    })
+  })
+)

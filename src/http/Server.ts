@@ -1,0 +1,47 @@
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { ByteSize, Effect, Layer } from "effect"
+import { HttpIncomingMessage, HttpRouter, HttpServer } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Settings } from "../Settings.ts"
+import * as Access from "./Access.ts"
+import { Api } from "./Api.ts"
+import * as CacheAdmin from "./CacheAdmin.ts"
+import * as Conversations from "./Conversations.ts"
+import * as Docs from "./Docs.ts"
+import * as Errors from "./Errors.ts"
+import * as Health from "./Health.ts"
+import * as Metrics from "./Metrics.ts"
+import { Requests } from "./Requests.ts"
+
+/** What the Messages API itself accepts. */
+const maxBody = ByteSize.mebibytes(32)
+
+/** In-flight requests get this long after SIGTERM; then they are interrupted. */
+const gracefulShutdownTimeout = "20 seconds"
+
+/** Every route, over the services of the rooms. */
+export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
+  Layer.provide([Health.layer, Metrics.layer, CacheAdmin.layer, Conversations.layer]),
+  Layer.provide([Requests.layer, Access.layer]),
+  Layer.merge(Docs.layer),
+  Layer.merge(Errors.layer)
+)
+
+/** The routes on whatever server is provided. The default access log is off: it costs a quarter of the throughput. */
+export const serve = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+  Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, maxBody))
+)
+
+const listening = Layer.effectDiscard(
+  HttpServer.addressFormattedWith((address) => Effect.logInfo(`Listening on ${address}`))
+)
+
+/** Listens on HOST and PORT until the scope closes, then drains. */
+export const layer = Layer.unwrap(
+  Effect.map(Settings, ({ host, port }) =>
+    Layer.merge(serve, listening).pipe(
+      Layer.provide(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout }))
+    )
+  )
+)

@@ -1,0 +1,280 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer, Option, type Redacted, Stream } from "effect"
+import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import { ResponseCache } from "../../src/cache/ResponseCache.ts"
+import { ChatRepo, ConversationNotFound } from "../../src/chat/ChatRepo.ts"
+import { Claude } from "../../src/claude/Claude.ts"
+import { ContextManager } from "../../src/context/ContextManager.ts"
+import { type CostTotals, CostTracker } from "../../src/costs/CostTracker.ts"
+import type { Conversation, StoredMessage } from "../../src/domain/Conversation.ts"
+import { nanoUsd } from "../../src/domain/Money.ts"
+import type { Settlement } from "../../src/governor/Governor.ts"
+import { serve } from "../../src/http/Server.ts"
+import { TokenRateLimiter } from "../../src/limits/TokenRateLimiter.ts"
+import { Orchestrator, type OrchestratorError, type TurnEvent } from "../../src/orchestrator/Orchestrator.ts"
+import { Settings, type SettingsShape } from "../../src/Settings.ts"
+
+export const usage = { input: 100, cacheWrite5m: 20, cacheWrite1h: 0, cacheRead: 30, output: 10 }
+
+export const settings: SettingsShape = {
+  anthropicApiKey: Option.none(),
+  anthropicBaseUrl: "https://api.anthropic.com",
+  host: "127.0.0.1",
+  port: 9403,
+  databaseUrl: Option.none(),
+  dataDir: ".sluice",
+  redisUrl: Option.none(),
+  tokenManagementEnabled: true,
+  enabled: {
+    context: true,
+    summarization: true,
+    responseCache: true,
+    rateLimit: true,
+    costTracking: true,
+    budget: true
+  },
+  maxContextTokens: 50_000,
+  maxContextMessages: 200,
+  defaultChatHistoryLimit: 300,
+  recentMessagesFull: 30,
+  midRangeMessages: 100,
+  summarizationThresholdMessages: 20,
+  summaryLengthWords: 200,
+  summaryModel: "claude-haiku-5-5",
+  compactionObjective: "dollars",
+  agentTools: [],
+  rateLimitTokensPerMinute: 400_000,
+  rateLimitOutputTokensPerMinute: Option.none(),
+  rateLimitRequestsPerMinute: Option.none(),
+  maxConcurrentRequests: 8,
+  cacheTtlMinutes: 60,
+  cacheMaxSizeMb: 100,
+  costAlertThresholdUsd: 10,
+  costDailyBudgetUsd: Option.none(),
+  costTimeZone: "UTC",
+  orchestratorModel: "claude-sonnet-5-5",
+  modelRouting: false,
+  modelsFile: Option.none(),
+  adminToken: Option.none<Redacted.Redacted>(),
+  gatewayTokens: new Map<string, Redacted.Redacted>(),
+  alertWebhookUrl: Option.none()
+}
+
+const conversation = (id: string, tenant: string): Conversation => ({
+  id,
+  tenant,
+  title: null,
+  model: null,
+  messages: 5,
+  createdAt: 0
+})
+
+const stored: ReadonlyArray<StoredMessage> = [0, 1, 2, 3, 4].map((seq) => ({
+  seq,
+  role: seq % 2 === 0 ? "user" : "assistant",
+  content: `message ${seq}`,
+  tokens: 3,
+  createdAt: seq
+}))
+
+/** Three conversations: c1 and c2 of tenant `default`, c3 of tenant `acme`. */
+export const chat = Layer.sync(ChatRepo, () => {
+  const rows = [conversation("c3", "acme"), conversation("c2", "default"), conversation("c1", "default")]
+  const get = (id: string) => {
+    const found = rows.find((row) => row.id === id)
+    return found === undefined ? Effect.fail(new ConversationNotFound({ conversation: id })) : Effect.succeed(found)
+  }
+  const mock: Partial<ChatRepo["Service"]> = {
+    create: ({ tenant = "default" }) =>
+      Effect.sync(() => {
+        const created = conversation(`new-${rows.length}`, tenant)
+        rows.unshift(created)
+        return created
+      }),
+    get,
+    list: ({ before, limit, tenant }) =>
+      Effect.sync(() => {
+        const mine = rows.filter((row) => tenant === undefined || row.tenant === tenant)
+        const start = before === undefined ? 0 : mine.findIndex((row) => row.id === before) + 1
+        return mine.slice(start, start + limit)
+      }),
+    messages: (id, { before = 5, limit }) => Effect.map(get(id), () => stored.slice(0, before).slice(-limit))
+  }
+  // Only what the routes call is here; anything else would be a mistake and throws.
+  return mock as ChatRepo["Service"]
+})
+
+const totals: CostTotals = {
+  requests: 2,
+  usage,
+  rawTokens: 600,
+  costNanoUsd: nanoUsd(1_500_000),
+  savedNanoUsd: nanoUsd(500_000)
+}
+
+const group = (key: string) => [{ key, ...totals }]
+
+const costs = Layer.mock(CostTracker, {
+  state: Effect.succeed({
+    enabled: true,
+    day: "2026-11-21",
+    today: totals,
+    total: totals,
+    reservedNanoUsd: nanoUsd(0),
+    thresholdNanoUsd: nanoUsd(10_000_000_000),
+    thresholdPercent: 0.015,
+    dailyBudgetNanoUsd: null,
+    paused: false,
+    resetsAt: 86_400_000
+  }),
+  report: ({ from = "2026-11-21", to = "2026-11-21" }) =>
+    Effect.succeed({
+      from,
+      to,
+      total: totals,
+      byDay: group("2026-11-21"),
+      byModel: group("claude-sonnet-5-5"),
+      byAgent: group("orchestrator"),
+      byTenant: group("default"),
+      byConversation: group("c1")
+    })
+})
+
+const limiter = Layer.mock(TokenRateLimiter, {
+  stats: Effect.succeed({
+    enabled: true,
+    used: 1000,
+    limit: 400_000,
+    percent: 0.25,
+    resetsInMillis: 30_000,
+    outputUsed: 10,
+    outputLimit: null,
+    requestsUsed: 2,
+    requestsLimit: null,
+    inFlight: 1,
+    maxInFlight: 8,
+    queue: { length: 0, oldestMillis: 0, expectedWaitMillis: 0, byPriority: {} }
+  })
+})
+
+const cache = Layer.mock(ResponseCache, {
+  key: () => "key",
+  clear: Effect.succeed(7),
+  stats: Effect.succeed({
+    enabled: true,
+    entries: 7,
+    bytes: 2048,
+    maxBytes: 1_048_576,
+    hits: 3,
+    misses: 1,
+    hitRate: 0.75,
+    evictions: 0,
+    expirations: 0,
+    coalesced: 0,
+    ttlMillis: 3_600_000
+  })
+})
+
+const context = Layer.mock(ContextManager, {
+  stats: (id) =>
+    Effect.succeed({
+      conversation: id,
+      rawMessages: 5,
+      rawTokens: 15,
+      tokens: 15,
+      upperBound: 20,
+      percentOfLimit: 0.04,
+      reduction: 0,
+      segments: 0,
+      compactions: 0
+    }),
+  prepare: (_, shell) =>
+    Effect.succeed({
+      messages: [{ role: "user", content: `for ${shell.model}` }],
+      system: undefined,
+      tools: undefined,
+      entries: [{ band: "recent", from: 0, to: 5, tokens: 15, segment: false }],
+      estimatedTokens: 15,
+      upperBound: 20,
+      rawMessages: 5,
+      rawTokens: 30,
+      cacheControl: { type: "ephemeral" },
+      breakpoints: ["end"],
+      compaction: undefined
+    })
+})
+
+export const settlement: Settlement = {
+  requestId: "r1",
+  model: "claude-sonnet-5-5",
+  usage,
+  costNanoUsd: nanoUsd(750_000),
+  savedNanoUsd: nanoUsd(1_000),
+  cache: "miss",
+  queueMillis: 0,
+  upstreamMillis: 12,
+  partial: false
+}
+
+export const done: TurnEvent = {
+  _tag: "Done",
+  message: {
+    id: "msg_1",
+    type: "message",
+    role: "assistant",
+    model: "claude-sonnet-5-5",
+    content: [{ type: "text", text: "Hello" }],
+    stop_reason: "end_turn",
+    usage: {}
+  },
+  settlements: [settlement, settlement],
+  context: { tokens: 15, rawTokens: 30, reduction: 0.5, percentOfLimit: 0.03, segments: 0 }
+}
+
+export type Turn = Stream.Stream<TurnEvent, OrchestratorError>
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+}
+
+/** Sends JSON (or a raw body) and reads the whole answer. */
+export const call = (
+  method: "GET" | "POST" | "DELETE" | "HEAD",
+  path: string,
+  options: { readonly body?: unknown; readonly raw?: string; readonly headers?: Record<string, string> } = {}
+): Effect.Effect<Answer, HttpClientError.HttpClientError, HttpClient.HttpClient> => {
+  const empty = HttpClientRequest.make(method)(path)
+  const bare = options.headers === undefined ? empty : HttpClientRequest.setHeaders(empty, options.headers)
+  const json = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body))
+  const type = options.headers?.["content-type"] ?? "application/json"
+  return HttpClient.execute(json === undefined ? bare : HttpClientRequest.bodyText(bare, json, type)).pipe(
+    Effect.flatMap((r) => Effect.map(r.text, (text) => ({ status: r.status, headers: r.headers, text })))
+  )
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a parsed body; every test asserts on what it reads of it
+type Loose = any
+
+export const json = (answer: Answer): Loose => JSON.parse(answer.text)
+
+/** The events of a server-sent stream, as a browser would read them. */
+export const events = (text: string): ReadonlyArray<{ readonly event: string; readonly data: Loose }> =>
+  text
+    .split("\n\n")
+    .filter((part) => part !== "")
+    .map((part) => {
+      const [event, data] = part.split("\n")
+      return { event: event?.slice("event: ".length) ?? "", data: JSON.parse(data?.slice("data: ".length) ?? "null") }
+    })
+
+/** The whole server on a free port, every service faked; `turn` is what a message answers. */
+export const server = (options: { readonly turn?: Turn; readonly settings?: Partial<SettingsShape> } = {}) =>
+  serve.pipe(
+    Layer.provideMerge(NodeHttpServer.layerTest),
+    Layer.provide(Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done) })),
+    Layer.provide([chat, costs, limiter, cache, context]),
+    Layer.provide(Layer.mock(Claude, { kind: "simulator" })),
+    Layer.provide(Layer.succeed(Settings, { ...settings, ...options.settings }))
+  )
