@@ -1,5 +1,8 @@
-import { Context, type Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { Detail, StoredMessage } from "../domain/Conversation.ts"
+import { Settings } from "../Settings.ts"
+import { TokenEstimator } from "../tokens/TokenEstimator.ts"
+import { extract, merge, title } from "./Extractive.ts"
 
 /** A run of whole turns (or whole tool rounds) to condense. */
 export interface SummaryRequest {
@@ -7,6 +10,14 @@ export interface SummaryRequest {
   readonly detail: Detail
   readonly messages: ReadonlyArray<StoredMessage>
   /** The summary's text must not count more tokens than this. */
+  readonly maxTokens: number
+  readonly model: string
+}
+
+/** Older summaries, in order, that are to become one. */
+export interface MergeRequest {
+  readonly conversation: string
+  readonly texts: ReadonlyArray<string>
   readonly maxTokens: number
   readonly model: string
 }
@@ -19,5 +30,50 @@ export interface Summary {
 /** Condenses messages to one text. Never fails: whatever goes wrong inside, an extractive summary comes back. */
 export class Summarizer extends Context.Service<
   Summarizer,
-  { readonly summarize: (request: SummaryRequest) => Effect.Effect<Summary> }
->()("sluice/context/Summarizer") {}
+  {
+    readonly summarize: (request: SummaryRequest) => Effect.Effect<Summary>
+    readonly merge: (request: MergeRequest) => Effect.Effect<Summary>
+  }
+>()("sluice/context/Summarizer") {
+  /** Without any model: the messages' own words, chosen by what is asked for later. Nothing is invented. */
+  static readonly layerExtractive: Layer.Layer<Summarizer, never, TokenEstimator | Settings> = Layer.effect(
+    Summarizer,
+    Effect.gen(function* () {
+      const estimator = yield* TokenEstimator
+      const settings = yield* Settings
+      const agentTools = new Set(settings.agentTools)
+      const counter = (model: string) => (text: string) => estimator.text(text, model).tokens
+      const summary = (text: string, model: string): Summary => ({ text, tokens: counter(model)(text) })
+      return Summarizer.of({
+        summarize: ({ detail, maxTokens, messages, model }) =>
+          Effect.sync(() =>
+            summary(extract(messages, { detail, agentTools, maxTokens, count: counter(model) }), model)
+          ),
+        merge: ({ maxTokens, model, texts }) =>
+          Effect.sync(() => summary(merge(texts, maxTokens, counter(model)), model))
+      })
+    })
+  )
+
+  /** The default. */
+  static readonly layer = Summarizer.layerExtractive
+
+  /** SUMMARIZATION_ENABLED=false: old messages are only named, not condensed. They stay in the database. */
+  static readonly layerOff: Layer.Layer<Summarizer, never, TokenEstimator> = Layer.effect(
+    Summarizer,
+    Effect.gen(function* () {
+      const estimator = yield* TokenEstimator
+      const summary = (text: string, model: string): Summary => ({ text, tokens: estimator.text(text, model).tokens })
+      return Summarizer.of({
+        summarize: ({ messages, model }) => Effect.sync(() => summary(`${title(messages)} (not summarised)`, model)),
+        merge: ({ model, texts }) =>
+          Effect.sync(() =>
+            summary(
+              merge(texts, 0, () => 0),
+              model
+            )
+          )
+      })
+    })
+  )
+}

@@ -1,0 +1,251 @@
+import { Effect } from "effect"
+import type { StoredMessage } from "../domain/Conversation.ts"
+import type { Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
+import { type Decision, decide } from "./CompactionPolicy.ts"
+import { compact, recentStart, type Source } from "./Compactor.ts"
+import * as Layout from "./Layout.ts"
+import { acceptableShare, plans } from "./Plans.ts"
+import { opening, openingBreakpoints, requestOf, withBreakpoint } from "./Prepared.ts"
+import { type ContextEntry, ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
+import { Renderer } from "./Renderer.ts"
+import type { Summarizer } from "./Summarizer.ts"
+
+export interface ContextOptions {
+  readonly conversation: string
+  readonly estimator: TokenEstimator["Service"]
+  readonly summarizer: Summarizer["Service"]
+  /** Tokens, by upper bound. */
+  readonly maxTokens: number
+  /** Full messages. */
+  readonly maxMessages: number
+  readonly recentMessages: number
+  readonly midMessages: number
+  readonly segmentMessages: number
+  readonly summaryWords: number
+}
+
+/** A summary of 200 words takes about 300 tokens; a light one may take twice as much. */
+const tokensPerWord = 1.5
+const heavyShare = 0.16
+
+/**
+ * One conversation's context in memory: what the last compaction fixed, and the messages since. Work per request grows
+ * with the new messages and the (bounded) context, never with the history. Not safe for concurrent use: one at a time.
+ */
+export class ConversationContext {
+  layout: Layout.Layout
+  /** From the oldest light segment, or the boundary, on. */
+  private retained: Array<StoredMessage> = []
+  private renderer: Renderer
+  /** Number of the next message to render. */
+  private rendered: number
+  /** Tokens of the messages from the boundary on, had they been sent in full. */
+  private rawSinceBoundary = 0
+  private lastAt: number | undefined
+  /** Estimated tokens of what would have been sent before the last decision. */
+  lastTokens = 0
+  private shell: { readonly given: Shell; readonly dressed: ReturnType<ConversationContext["dressed"]> } | undefined
+  private readonly options: ContextOptions
+
+  constructor(options: ContextOptions, layout: Layout.Layout = Layout.empty) {
+    this.options = options
+    this.layout = layout
+    this.renderer = this.freshRenderer()
+    this.rendered = layout.boundary
+  }
+
+  /** Number of the first message that must be in memory. */
+  get retainedFrom(): number {
+    return this.layout.segments.find((segment) => segment.detail === "light")?.from ?? this.layout.boundary
+  }
+
+  /** Number of the next message. */
+  get next(): number {
+    return (this.retained.at(-1)?.seq ?? this.retainedFrom - 1) + 1
+  }
+
+  /** Takes messages that follow what it has; others (already known, or after a gap) are ignored. */
+  append(messages: ReadonlyArray<StoredMessage>, model: string): void {
+    for (const message of messages) {
+      if (message.seq !== this.next) continue
+      this.retained.push(message)
+      if (message.seq >= this.layout.boundary) {
+        this.rawSinceBoundary += this.options.estimator.message(message, model).tokens
+      }
+    }
+  }
+
+  /** The request that would be sent now. Trailing assistant messages wait for the user's answer to them. */
+  prepare(shell: Shell): Effect.Effect<PreparedContext, ContextTooLarge> {
+    return Effect.suspend(() => {
+      this.render()
+      const before = this.estimate(shell)
+      this.lastTokens = before.tokens
+      const decision = this.decide(shell, before)
+      const newest = this.sendable().at(-1)
+      if (newest !== undefined) this.lastAt = newest.createdAt
+      return decision.compact
+        ? Effect.map(this.compact(shell), (after) => this.prepared(shell, after, decision.reason))
+        : Effect.succeed(this.prepared(shell, before, undefined))
+    })
+  }
+
+  /** What `prepare` would answer if it kept everything as it is: changes nothing. */
+  preview(shell: Shell): PreparedContext {
+    this.render()
+    return this.prepared(shell, this.estimate(shell), undefined)
+  }
+
+  private sendable(): ReadonlyArray<StoredMessage> {
+    const end = this.retained.findLastIndex((message) => message.role !== "assistant") + 1
+    return end === this.retained.length ? this.retained : this.retained.slice(0, end)
+  }
+
+  private freshRenderer(): Renderer {
+    const { segments, shrunk, thinkingFrom } = this.layout
+    return new Renderer({ thinkingFrom, shrunk }, opening(segments))
+  }
+
+  private render(): void {
+    const start = this.rendered - (this.retained[0]?.seq ?? this.rendered)
+    this.rendered += this.renderer.append(start <= 0 ? this.retained : this.retained.slice(start))
+  }
+
+  /** The shell with its breakpoint, made once per shell: equal bytes and equal objects for the estimator. */
+  private dressed(shell: Shell): Shell & Pick<ReturnType<typeof withBreakpoint>, "breakpoints"> {
+    const known = this.shell
+    if (
+      known?.given.system === shell.system &&
+      known?.given.tools === shell.tools &&
+      known?.given.model === shell.model
+    ) {
+      return known.dressed
+    }
+    const dressed = { model: shell.model, ...withBreakpoint(shell) }
+    this.shell = { given: shell, dressed }
+    return dressed
+  }
+
+  private estimate(shell: Shell): Estimate {
+    return this.options.estimator.estimate(requestOf(this.dressed(shell), this.renderer.messages))
+  }
+
+  private source(model: string): Source {
+    const { estimator } = this.options
+    return {
+      retained: this.sendable(),
+      layout: this.layout,
+      tokens: (message) => estimator.message(message, model).tokens
+    }
+  }
+
+  private room(shell: Shell): number {
+    return this.options.maxTokens - this.options.estimator.estimate(requestOf(this.dressed(shell), [])).upperBound
+  }
+
+  private decide(shell: Shell, { tokens, upperBound }: Estimate): Decision {
+    const newest = this.sendable().at(-1)
+    return decide({
+      tokens,
+      upperBound,
+      limit: this.options.maxTokens,
+      fullMessages: this.rendered - this.layout.boundary,
+      maxMessages: this.options.maxMessages,
+      floorTokens: () => this.floorTokens(shell),
+      idleMillis: this.lastAt === undefined || newest === undefined ? undefined : newest.createdAt - this.lastAt
+    })
+  }
+
+  private floorTokens(shell: Shell): number {
+    const [plan] = plans(this.room(shell), this.options.recentMessages)
+    if (plan === undefined) return 0
+    const source = this.source(shell.model)
+    const recent = source.retained.slice(recentStart(source, plan)).reduce((sum, m) => sum + source.tokens(m), 0)
+    const segments = this.layout.segments.reduce((sum, segment) => sum + segment.tokens, 0)
+    return this.options.maxTokens - this.room(shell) + segments + recent
+  }
+
+  private compact(shell: Shell): Effect.Effect<Estimate, ContextTooLarge> {
+    const { conversation, maxTokens, midMessages, recentMessages, segmentMessages, summarizer, summaryWords } =
+      this.options
+    const room = this.room(shell)
+    if (room <= 0) return Effect.fail(this.tooLarge(-1, maxTokens - room))
+    const heavy = Math.ceil(Math.min(summaryWords * tokensPerWord, room * 0.05))
+    const maker = { conversation, model: shell.model, summarizer, maxTokens: { heavy, light: 2 * heavy } }
+    const bands = { midMessages, segmentMessages, heavyTokens: Math.floor(room * heavyShare) }
+    const source = this.source(shell.model)
+    const context = this
+    return Effect.gen(function* () {
+      let estimate: Estimate = { tokens: 0, upperBound: 0 }
+      for (const [index, plan] of plans(room, recentMessages).entries()) {
+        context.adopt(yield* compact(source, plan, bands, maker))
+        estimate = context.estimate(shell)
+        if (estimate.upperBound <= maxTokens * acceptableShare(index)) {
+          context.forget(shell.model)
+          return estimate
+        }
+      }
+      context.adopt(source.layout)
+      const largest = source.retained.slice(-2).reduce((a, b) => (source.tokens(b) > source.tokens(a) ? b : a))
+      return yield* context.tooLarge(largest.seq, estimate.upperBound)
+    })
+  }
+
+  private adopt(layout: Layout.Layout): void {
+    this.layout = layout
+    this.renderer = this.freshRenderer()
+    this.rendered = layout.boundary
+    this.render()
+  }
+
+  /** Drops from memory what only segments stand for now. */
+  private forget(model: string): void {
+    this.retained = this.retained.filter((message) => message.seq >= this.retainedFrom)
+    this.rawSinceBoundary = this.retained
+      .filter((message) => message.seq >= this.layout.boundary)
+      .reduce((sum, message) => sum + this.options.estimator.message(message, model).tokens, 0)
+  }
+
+  private tooLarge(seq: number, tokens: number): ContextTooLarge {
+    return new ContextTooLarge({ conversation: this.options.conversation, seq, tokens, limit: this.options.maxTokens })
+  }
+
+  private entries(model: string): ReadonlyArray<ContextEntry> {
+    const { segments, boundary } = this.layout
+    return [
+      ...segments.map(
+        (s): ContextEntry => ({
+          band: s.detail === "heavy" ? "old" : "mid",
+          from: s.from,
+          to: s.to,
+          tokens: s.tokens,
+          segment: true
+        })
+      ),
+      ...this.sendable()
+        .filter((message) => message.seq >= boundary)
+        .map((message): ContextEntry => {
+          const { tokens } = this.options.estimator.message(message, model)
+          return { band: "recent", from: message.seq, to: message.seq + 1, tokens, segment: false }
+        })
+    ]
+  }
+
+  private prepared(shell: Shell, { tokens, upperBound }: Estimate, compaction: string | undefined): PreparedContext {
+    const { breakpoints, system, tools } = this.dressed(shell)
+    const shellTokens = this.options.estimator.estimate(requestOf(this.dressed(shell), [])).tokens
+    return {
+      messages: Array.from(this.renderer.messages),
+      system,
+      tools,
+      entries: this.entries(shell.model),
+      estimatedTokens: tokens,
+      upperBound,
+      rawMessages: this.next,
+      rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary,
+      cacheControl: { type: "ephemeral" },
+      breakpoints: [...breakpoints, ...openingBreakpoints(this.layout.segments), "end"],
+      compaction
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import type { Segment } from "../domain/Conversation.ts"
+import type { Content, ContentBlock, Message } from "../domain/Message.ts"
+import type { MessagesRequest, ToolDefinition } from "../domain/MessagesRequest.ts"
+import type { PreparedContext, Shell } from "./PreparedContext.ts"
+
+type Breakpoint = PreparedContext["breakpoints"][number]
+
+const ephemeral = { type: "ephemeral" } as const
+
+const marked = <T extends object>(item: T): T => ({ ...item, cache_control: ephemeral })
+
+const hasMark = (item: object): boolean => "cache_control" in item
+
+const preface =
+  "[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them.]"
+
+/** The segments as the blocks that open a context, with a breakpoint behind the heavy ones and one behind the light ones. */
+export const opening = (segments: ReadonlyArray<Segment>): ReadonlyArray<ContentBlock> => {
+  if (segments.length === 0) return []
+  const lastHeavy = segments.findLastIndex((segment) => segment.detail === "heavy")
+  return [
+    { type: "text", text: preface },
+    ...segments.map((segment, index): ContentBlock => {
+      const block = { type: "text", text: segment.text }
+      return index === lastHeavy || index === segments.length - 1 ? marked(block) : block
+    })
+  ]
+}
+
+/** Where `opening` put breakpoints. */
+export const openingBreakpoints = (segments: ReadonlyArray<Segment>): ReadonlyArray<Breakpoint> => {
+  const heavy: ReadonlyArray<Breakpoint> = segments.some((s) => s.detail === "heavy") ? ["old"] : []
+  const light: ReadonlyArray<Breakpoint> = segments.at(-1)?.detail === "light" ? ["mid"] : []
+  return [...heavy, ...light]
+}
+
+const withoutMark = <T extends object>(item: T): T => {
+  if (!hasMark(item)) return item
+  const { cache_control: _, ...rest } = item as T & { readonly cache_control: unknown }
+  // Blocks and tools are open records: without one optional field they are still what they were.
+  return rest as T
+}
+
+/** All marks but one at the end; a caller's own `cache_control` (its TTL) is the one that is kept. */
+const markLast = <T extends object>(items: ReadonlyArray<T>): ReadonlyArray<T> => {
+  const own = items.findLast(hasMark)
+  const mark = own !== undefined && "cache_control" in own ? own.cache_control : ephemeral
+  return items.map((item, index) =>
+    index === items.length - 1 ? { ...withoutMark(item), cache_control: mark } : withoutMark(item)
+  )
+}
+
+/** System and tools with one breakpoint behind them: the context owns all four. */
+export const withBreakpoint = (
+  shell: Shell
+): Pick<Shell, "system" | "tools"> & { readonly breakpoints: ReadonlyArray<Breakpoint> } => {
+  const { system } = shell
+  const tools = shell.tools?.length === 0 ? undefined : shell.tools
+  const blocks: ReadonlyArray<ContentBlock> = typeof system === "string" ? textBlocks(system) : (system ?? [])
+  if (blocks.length > 0) return { system: markLast(blocks), tools: tools?.map(withoutMark), breakpoints: ["system"] }
+  if (tools !== undefined) return { system: undefined, tools: markLast<ToolDefinition>(tools), breakpoints: ["tools"] }
+  return { system: undefined, tools, breakpoints: [] }
+}
+
+/** A request of this shell around these messages, for estimating. */
+export const requestOf = (shell: Shell, messages: ReadonlyArray<Message>): MessagesRequest => ({
+  model: shell.model,
+  max_tokens: 1,
+  messages,
+  ...(shell.system === undefined ? {} : { system: shell.system }),
+  ...(shell.tools === undefined ? {} : { tools: shell.tools })
+})
+
+/** Content without markers of its own. */
+export const unmarked = (content: Content): Content =>
+  typeof content === "string" || !content.some(hasMark) ? content : content.map(withoutMark)
+
+const textBlocks = (text: string): ReadonlyArray<ContentBlock> =>
+  text.trim().length > 0 ? [{ type: "text", text }] : []

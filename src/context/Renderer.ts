@@ -1,0 +1,162 @@
+import type { StoredMessage } from "../domain/Conversation.ts"
+import {
+  blocksOf,
+  type ContentBlock,
+  isText,
+  isToolResult,
+  isToolUse,
+  type Message,
+  type Role,
+  type ToolResultBlock,
+  type ToolUseBlock
+} from "../domain/Message.ts"
+import { unmarked } from "./Prepared.ts"
+import { shrinkContent, withoutThinking } from "./Shrink.ts"
+import { textOf } from "./Text.ts"
+
+export interface RenderOptions {
+  /** Messages before this number go without thinking blocks: what they were bound to has been rewritten. */
+  readonly thinkingFrom: number
+  /** Characters per block, for messages that had to be cut. */
+  readonly shrunk: ReadonlyMap<number, number>
+}
+
+const isEmptyText = (block: ContentBlock): boolean => isText(block) && block.text.trim().length === 0
+
+const textBlock = (text: string): ContentBlock => ({ type: "text", text })
+
+const interrupted = (id: string): ToolResultBlock => ({
+  type: "tool_result",
+  tool_use_id: id,
+  content: "[interrupted: no result was recorded]",
+  is_error: true
+})
+
+const orphan = (block: ToolResultBlock): ContentBlock =>
+  textBlock(`[result of a tool call that is not in this context, ${block.tool_use_id}]\n${textOf(block.content)}`)
+
+/** tool_result content may not hold empty text either. */
+const cleanResult = (block: ToolResultBlock): ToolResultBlock => {
+  if (typeof block.content === "string" || block.content === undefined || !block.content.some(isEmptyText)) return block
+  return { ...block, content: block.content.filter((inner) => !isEmptyText(inner)) }
+}
+
+/**
+ * Turns stored messages into legal API messages, run by run of one role, only ever appending: neighbours of one role
+ * are merged, empty text is left out, every tool call gets its result in the next message, results without a call
+ * become text, repeated call ids are renamed. A message that needs no repair is passed on as the very same object.
+ */
+export class Renderer {
+  readonly messages: Array<Message> = []
+  private readonly used = new Set<string>()
+  private pending: ReadonlyArray<{ readonly given: string; readonly sent: string }> = []
+  private readonly options: RenderOptions
+  /** True until something follows the opening: the first user run joins it. */
+  private opened: boolean
+
+  constructor(options: RenderOptions, opening: ReadonlyArray<ContentBlock> = []) {
+    this.options = options
+    this.opened = opening.length > 0
+    if (opening.length > 0) this.messages.push({ role: "user", content: opening })
+  }
+
+  /** Renders messages up to the last one that is not the assistant's; answers how many it took. */
+  append(stored: ReadonlyArray<StoredMessage>): number {
+    let end = stored.length
+    while (end > 0 && stored[end - 1]?.role === "assistant") end--
+    for (let start = 0; start < end; ) {
+      const role = stored[start]?.role ?? "user"
+      let stop = start + 1
+      while (stop < end && stored[stop]?.role === role) stop++
+      this.run(role, stored.slice(start, stop))
+      start = stop
+    }
+    return end
+  }
+
+  private run(role: Role, run: ReadonlyArray<StoredMessage>): void {
+    if (role === "assistant") this.assistant(run)
+    else if (role === "user") this.user(run)
+    else for (const message of run) this.messages.push({ role, content: message.content })
+  }
+
+  private blocks(message: StoredMessage): ReadonlyArray<ContentBlock> {
+    const chars = this.options.shrunk.get(message.seq)
+    const content = unmarked(message.content)
+    const kept = message.seq < this.options.thinkingFrom ? withoutThinking(content) : content
+    return blocksOf(chars === undefined ? kept : shrinkContent(kept, chars)).filter((block) => !isEmptyText(block))
+  }
+
+  private assistant(run: ReadonlyArray<StoredMessage>): void {
+    const calls: Array<{ given: string; sent: string }> = []
+    const blocks = run
+      .flatMap((message) => this.blocks(message))
+      .map((block) => {
+        if (!isToolUse(block)) return isToolResult(block) ? orphan(block) : block
+        const sent = this.fresh(block)
+        calls.push({ given: block.id, sent: sent.id })
+        return sent
+      })
+    if (blocks.length === 0) return
+    if (this.messages.length === 0) {
+      this.messages.push({ role: "user", content: [textBlock("[The conversation begins with the assistant.]")] })
+    }
+    this.push("assistant", blocks, run)
+    this.pending = calls
+  }
+
+  /** Call ids are unique in a request: the second of its name gets a number. */
+  private fresh(block: ToolUseBlock): ToolUseBlock {
+    let id = block.id
+    for (let n = 2; this.used.has(id); n++) id = `${block.id}_${n}`
+    this.used.add(id)
+    return id === block.id ? block : { ...block, id }
+  }
+
+  private user(run: ReadonlyArray<StoredMessage>): void {
+    const waiting = new Map(this.pending.map((call) => [call.given, call.sent]))
+    this.pending = []
+    const results: Array<ContentBlock> = []
+    const rest: Array<ContentBlock> = []
+    for (const block of run.flatMap((message) => this.blocks(message))) {
+      if (!isToolResult(block)) rest.push(isToolUse(block) ? textBlock(JSON.stringify(block)) : block)
+      else {
+        const sent = waiting.get(block.tool_use_id)
+        if (sent === undefined) rest.push(orphan(block))
+        else {
+          const result = cleanResult(block)
+          results.push(sent === block.tool_use_id ? result : { ...result, tool_use_id: sent })
+          waiting.delete(block.tool_use_id)
+        }
+      }
+    }
+    for (const id of waiting.values()) results.push(interrupted(id))
+    const blocks = [...results, ...rest]
+    if (blocks.length === 0) {
+      if (this.messages.at(-1)?.role === "user") return
+      blocks.push(textBlock("[empty message]"))
+    }
+    this.push("user", blocks, run)
+  }
+
+  private push(role: Role, blocks: ReadonlyArray<ContentBlock>, run: ReadonlyArray<StoredMessage>): void {
+    const only = run.length === 1 ? run[0] : undefined
+    const last = this.messages.at(-1)
+    const joins = this.opened && role === "user"
+    this.opened = false
+    if (joins && last !== undefined) {
+      this.messages[0] = { role, content: [...blocksOf(last.content), ...blocks] }
+    } else if (only !== undefined && untouched(only, blocks)) {
+      this.messages.push({ role, content: only.content })
+    } else this.messages.push({ role, content: blocks })
+  }
+}
+
+const untouched = (message: StoredMessage, blocks: ReadonlyArray<ContentBlock>): boolean => {
+  const { content } = message
+  if (typeof content !== "string") {
+    return content.length === blocks.length && content.every((block, index) => block === blocks[index])
+  }
+  const [only] = blocks
+  return blocks.length === 1 && only !== undefined && isText(only) && only.text === content
+}

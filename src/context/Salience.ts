@@ -1,0 +1,46 @@
+/**
+ * How much a line is worth remembering, by what stands in it. The weights order lines of one kind against each other;
+ * they were set by hand from what people ask about later (ids, counts, decisions), not fitted to transcripts.
+ */
+
+const decision =
+  /\b(decid\w*|cho(?:se|sen|ice)|go(?:ing)? with|instead of|root cause|because|the (?:issue|problem|cause|fix|reason) (?:is|was)|turns out|confirmed|key finding|must(?: not)?|never|always|don'?t|do not|only|should(?: not)?|agreed|approved|rejected|prefer\w*|plan(?:ned)? (?:is|to)|rule)\b/i
+const done =
+  /\b(done|committed|created|pushed|merged|opened|fixed|added|removed|deleted|renamed|moved|updated|implemented|switched|published|released|deployed|installed|all [\w\s]{0,20}pass\w*|passes|passed|launched|finished|completed|resolved)\b/i
+const failure =
+  /\b(error|errors|failed|failure|fatal|exception|traceback|panic(?:ked)?|denied|refused|not found|cannot|can'?t|unable|undefined|invalid|timed? ?out|conflict|missing|E[A-Z]{4,}|TS\d{4}|exit code [1-9]\d*)\b/i
+const identifiers: ReadonlyArray<readonly [RegExp, number]> = [
+  [/\bhttps?:\/\/[^\s)"'<>\]]+/, 6],
+  [/\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b/, 6],
+  [/\b\w*[iI][dD]s?["']?\s*[:=]\s*["']?[\w-]+/, 6],
+  [/\b[\w@.-]+@v?\d+\.\d+[\w.-]*/, 5],
+  [/(?:^|[\s`'"(])[\w.-]+(?:\/[\w.@-]+)+/, 2],
+  [/(?:^|[\s(])#\d+\b/, 4],
+  [/\bv?\d+\.\d+\.\d+\b/, 3],
+  [/\b\d{1,3}(?:\.\d{1,3}){3}\b/, 5],
+  [/`[^`\n]{2,80}`/, 3],
+  [/\*\*[^*\n]{2,80}\*\*/, 3],
+  [/\b\d+ (?:tests?|passed|failed|errors?|warnings?|files?|issues?|commits?|insertions?|usages?|matches)\b/i, 5],
+  [/["“][^"”\n]{3,60}["”]/, 1],
+  [/\b\d{2,}\b/, 1]
+]
+
+/** Lines that are listings of source text or tool chatter: they are on disk, not worth a summary's room. */
+const listing = /^\s*(?:\d+\s*[→|\t:]|[-+@]{1,3}\s|[\w./\\-]+[:-]\d+[:-])|^\s*[{}[\]();,]*\s*$/
+const chatter =
+  /^(?:let me|now let me|now i(?:'ll| will)|i'll (?:now )?(?:check|look|read|start|search|find|see|take|continue)|let's (?:check|look|see)|looking|checking|reading|ok(?:ay)?[,.]|perfect[.!]?$|great[.!]?$|good[.!]?$|the file .* has been updated|file created successfully|todos have been modified)/i
+
+export const isFailure = (line: string): boolean => failure.test(line)
+export const isListing = (line: string): boolean => listing.test(line)
+export const isChatter = (line: string): boolean => chatter.test(line)
+
+/** 0 for a line without anything to hold on to, about 20 for one full of ids and outcomes. */
+export const salience = (line: string): number => {
+  let score = 0
+  for (const [pattern, weight] of identifiers) if (pattern.test(line)) score += weight
+  if (decision.test(line)) score += 4
+  if (done.test(line)) score += 3
+  if (failure.test(line)) score += 3
+  if (chatter.test(line)) score -= 4
+  return score
+}
