@@ -1,4 +1,16 @@
-import { Context, type Option, type Redacted } from "effect"
+import { Config, Context, Effect, Layer, Option, Redacted, Result, Schema } from "effect"
+import { type Decoded, type Variable, type VariableKey, variables } from "./SettingsTable.ts"
+
+/** A variable holds what it cannot mean. Ends the start. `value` is never a secret. */
+export class InvalidSetting extends Schema.TaggedError<InvalidSetting>()("InvalidSetting", {
+  variable: Schema.String,
+  value: Schema.String,
+  accepts: Schema.String
+}) {
+  override get message(): string {
+    return `${this.variable}=${this.value} is not accepted: it takes ${this.accepts}.`
+  }
+}
 
 /** Every setting, decoded once from the environment; names and defaults are in docs/configuration.md. */
 export interface SettingsShape {
@@ -52,4 +64,150 @@ export interface SettingsShape {
   readonly alertWebhookUrl: Option.Option<Redacted.Redacted>
 }
 
-export class Settings extends Context.Service<Settings, SettingsShape>()("sluice/Settings") {}
+/** Settings as an embedder or a test gives them; what is left out has its default. */
+export type SettingsOverrides = Partial<Omit<SettingsShape, "enabled">> & {
+  readonly enabled?: Partial<SettingsShape["enabled"]>
+}
+
+/** What was found for a variable, and under which name. */
+type Found = Partial<Record<VariableKey, { readonly name: string; readonly text: string }>>
+type Entry = readonly [key: VariableKey, variable: Variable<unknown>]
+
+// `Object.entries` forgets the keys' type; `variables` is a const with exactly these.
+const entries = Object.entries(variables) as ReadonlyArray<Entry>
+
+const hidden = "<hidden>"
+
+/** Credentials inside a URL are secrets even where the URL is not. */
+const printable = (text: string): string => text.replace(/\/\/\S*@/g, `//${hidden}@`)
+
+const quoted = (text: string): string => {
+  const safe = printable(text)
+  return JSON.stringify(safe.length > 100 ? `${safe.slice(0, 100)}…` : safe)
+}
+
+const switches = (of: Decoded): SettingsShape["enabled"] => {
+  const master = of.tokenManagementEnabled
+  return {
+    context: master && of.contextEnabled,
+    summarization: master && of.summarizationEnabled,
+    responseCache: master && of.responseCacheEnabled,
+    rateLimit: master && of.rateLimitEnabled,
+    costTracking: of.costTrackingEnabled,
+    budget: master && of.costTrackingEnabled
+  }
+}
+
+const shapeOf = (decoded: Decoded): SettingsShape => {
+  const {
+    contextEnabled: _context,
+    summarizationEnabled: _summarization,
+    responseCacheEnabled: _responseCache,
+    rateLimitEnabled: _rateLimit,
+    costTrackingEnabled: _costTracking,
+    ...rest
+  } = decoded
+  return { ...rest, enabled: switches(decoded) }
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|0:0:0:0:0:0:0:1)$/i
+
+/** What no variable can tell alone. */
+const contradiction = (settings: SettingsShape): InvalidSetting | undefined => {
+  const { host, adminToken, gatewayTokens, recentMessagesFull, midRangeMessages, maxContextMessages } = settings
+  const refuse = (key: VariableKey, value: string | number, accepts: string) =>
+    new InvalidSetting({ variable: variables[key].name, value: JSON.stringify(value), accepts })
+  if (recentMessagesFull >= midRangeMessages) {
+    return refuse("recentMessagesFull", recentMessagesFull, `less than MID_RANGE_MESSAGES (${midRangeMessages})`)
+  }
+  if (recentMessagesFull > maxContextMessages) {
+    return refuse("recentMessagesFull", recentMessagesFull, `at most MAX_CONTEXT_MESSAGES (${maxContextMessages})`)
+  }
+  if (!loopback.test(host) && (Option.isNone(adminToken) || gatewayTokens.size === 0)) {
+    return refuse("host", host, "a loopback address like 127.0.0.1 unless ADMIN_TOKEN and GATEWAY_TOKENS are both set")
+  }
+  return undefined
+}
+
+const decode = (found: Found): Result.Result<SettingsShape, InvalidSetting> => {
+  const decoded: Partial<Record<VariableKey, unknown>> = {}
+  for (const [key, variable] of entries) {
+    const { name, text } = found[key] ?? { name: variable.name, text: variable.fallback }
+    const value = variable.decode(text)
+    if (Option.isNone(value)) {
+      const shownValue = variable.secret ? hidden : quoted(text)
+      return Result.fail(new InvalidSetting({ variable: name, value: shownValue, accepts: variable.accepts }))
+    }
+    decoded[key] = value.value
+  }
+  // Every key of `variables` was just decoded by its own variable.
+  const settings = shapeOf(decoded as Decoded)
+  const wrong = contradiction(settings)
+  return wrong === undefined ? Result.succeed(settings) : Result.fail(wrong)
+}
+
+/** The variable's text, if any; blank counts as absent. */
+const textOf = (name: string) =>
+  Config.option(Config.String(name)).pipe(
+    Effect.map((text) => Option.getOrElse(text, () => "").trim()),
+    Effect.mapError((error) => new InvalidSetting({ variable: name, value: "?", accepts: `a text (${error.message})` }))
+  )
+
+const find = Effect.fnUntraced(function* ({ name, formerly }: Variable<unknown>) {
+  const text = yield* textOf(name)
+  const former = formerly === undefined ? "" : yield* textOf(formerly)
+  if (formerly === undefined || former === "") return { name, text }
+  const fate = text === "" ? "It is read for now" : `It is ignored, because ${name} is set`
+  yield* Effect.logWarning(`${formerly} is the old name of ${name}. ${fate}; please rename it.`)
+  return text === "" ? { name: formerly, text: former } : { name, text }
+})
+
+const read = Effect.gen(function* () {
+  const found: Found = {}
+  for (const [key, variable] of entries) {
+    const given = yield* find(variable)
+    if (given.text !== "") found[key] = given
+  }
+  return yield* Effect.fromResult(decode(found))
+})
+
+/** What holds when no variable is set. */
+export const defaults: SettingsShape = Result.getOrThrow(decode({}))
+
+const override = ({ enabled, ...rest }: SettingsOverrides): SettingsShape => {
+  const settings = { ...defaults, ...rest }
+  const off = { context: false, summarization: false, responseCache: false, rateLimit: false, budget: false }
+  const effective = settings.tokenManagementEnabled ? defaults.enabled : { ...defaults.enabled, ...off }
+  return { ...settings, enabled: { ...effective, ...enabled } }
+}
+
+/** Every setting, decoded once from the environment. */
+export class Settings extends Context.Service<Settings, SettingsShape>()("sluice/Settings") {
+  /** From the environment (the current `ConfigProvider`). Fails with `InvalidSetting`, whose message is one line. */
+  static readonly layer = Layer.effect(this, read)
+
+  /** The defaults with `overrides` on top; looks at no environment. For embedders and tests. */
+  static readonly layerWith = (overrides: SettingsOverrides): Layer.Layer<Settings> =>
+    Layer.succeed(Settings, override(overrides))
+}
+
+const shown = (value: unknown): string => {
+  if (Option.isOption(value)) return Option.match(value, { onNone: () => "(none)", onSome: shown })
+  if (Redacted.isRedacted(value)) return hidden
+  if (value instanceof Map)
+    return value.size === 0 ? "(none)" : [...value.keys()].map((name) => `${name}=${hidden}`).join(",")
+  return printable(String(value))
+}
+
+/** `NAME=value` for every variable, to be logged at start. Holds no secret; switches show what they come to. */
+export const settingsReport = ({ enabled, ...rest }: SettingsShape): ReadonlyArray<string> => {
+  const values: Decoded = {
+    ...rest,
+    contextEnabled: enabled.context,
+    summarizationEnabled: enabled.summarization,
+    responseCacheEnabled: enabled.responseCache,
+    rateLimitEnabled: enabled.rateLimit,
+    costTrackingEnabled: enabled.costTracking
+  }
+  return entries.map(([key, { name }]) => `${name}=${shown(values[key])}`)
+}
