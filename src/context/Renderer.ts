@@ -23,6 +23,11 @@ export interface RenderOptions {
 
 const isEmptyText = (block: ContentBlock): boolean => isText(block) && block.text.trim().length === 0
 
+/** Upstream refuses thinking that it has not signed, so a log's unsigned thinking cannot go back to it. */
+const isUnsigned = (block: ContentBlock): boolean =>
+  (block.type === "thinking" && (typeof block.signature !== "string" || block.signature.length === 0)) ||
+  (block.type === "redacted_thinking" && typeof block.data !== "string")
+
 const textBlock = (text: string): ContentBlock => ({ type: "text", text })
 
 const interrupted = (id: string): ToolResultBlock => ({
@@ -84,7 +89,9 @@ export class Renderer {
     const chars = this.options.shrunk.get(message.seq)
     const content = unmarked(message.content)
     const kept = message.seq < this.options.thinkingFrom ? withoutThinking(content) : content
-    return blocksOf(chars === undefined ? kept : shrinkContent(kept, chars)).filter((block) => !isEmptyText(block))
+    return blocksOf(chars === undefined ? kept : shrinkContent(kept, chars)).filter(
+      (block) => !isEmptyText(block) && !isUnsigned(block)
+    )
   }
 
   private assistant(run: ReadonlyArray<StoredMessage>): void {
