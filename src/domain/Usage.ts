@@ -39,11 +39,12 @@ export const add = (a: Usage, b: Usage): Usage => ({
 
 /**
  * The wire's `usage` by kind. 1-hour writes are `cache_creation.ephemeral_1h_input_tokens`; the rest of
- * `cache_creation_input_tokens` is 5-minute. Missing or null counts are zero.
+ * `cache_creation_input_tokens` (of the split's sum, where that is missing) is 5-minute. Missing or null counts are zero.
  */
 export const fromApi = (u: ApiUsage): Usage => {
-  const created = u.cache_creation_input_tokens ?? 0
-  const oneHour = Math.min(created, u.cache_creation?.ephemeral_1h_input_tokens ?? 0)
+  const oneHourSplit = u.cache_creation?.ephemeral_1h_input_tokens ?? 0
+  const created = u.cache_creation_input_tokens ?? oneHourSplit + (u.cache_creation?.ephemeral_5m_input_tokens ?? 0)
+  const oneHour = Math.min(created, oneHourSplit)
   return {
     input: u.input_tokens ?? 0,
     cacheWrite5m: created - oneHour,
