@@ -61,7 +61,10 @@ export class ChatRepo extends Context.Service<
       id: string,
       messages: ReadonlyArray<NewMessage>
     ) => Stored<ReadonlyArray<StoredMessage>, ConversationNotFound>
-    /** Newest page first when `before` is given or nothing is; from `after` on, oldest first, otherwise. Result is always in order of `seq`. */
+    /**
+     * Keyset, both bounds exclusive: the newest page, or the newest before `before`; with `after` alone the oldest after it
+     * (`after: -1` reads from the start). Always in order of `seq`. `limit` is 1 to 10,000.
+     */
     readonly messages: (
       id: string,
       page: { readonly before?: number | undefined; readonly after?: number | undefined; readonly limit: number }
