@@ -1,5 +1,5 @@
 /** The direction of imports, as docs/architecture.md draws it: a room may import the rooms to its right, never back. */
-const rooms = {
+const core = {
   domain: [],
   models: ["domain"],
   tokens: ["domain", "models"],
@@ -8,55 +8,100 @@ const rooms = {
   cache: ["domain", "models", "tokens", "events"],
   limits: ["domain", "models", "tokens", "events"],
   costs: ["domain", "models", "tokens", "events"],
-  claude: ["domain", "models", "tokens", "events"],
+  claude: ["domain", "models", "tokens", "events", "testing/simulator"],
   governor: ["domain", "models", "tokens", "events", "cache", "limits", "costs", "claude"],
   context: ["domain", "models", "tokens", "events", "chat"],
   orchestrator: ["domain", "models", "tokens", "events", "chat", "context", "governor", "costs"]
 }
 
-const allowed = Object.entries(rooms).map(([room, targets]) => ({
-  name: `${room}-direction`,
-  comment: `${room} may import only: ${targets.join(", ") || "nothing but effect"}`,
+const everyCore = Object.keys(core)
+const rooms = {
+  ...core,
+  http: everyCore,
+  cli: [...everyCore, "http", "testing"],
+  testing: [...everyCore, "http"]
+}
+
+const oneOf = (names) => `(${names.join("|")})`
+const room = (name) => `^src/${name}/`
+
+const directions = Object.entries(rooms).map(([name, targets]) => ({
+  name: `${name}-direction`,
+  comment: `${name} may import only: ${targets.join(", ") || "nothing but effect"}`,
   severity: "error",
-  from: { path: `^src/${room}/` },
-  to: { path: "^src/", pathNot: `^src/(Settings\\.ts|${[room, ...targets].map((name) => `${name}/`).join("|")})` }
+  from: { path: room(name) },
+  to: { path: "^src/[^/]+/", pathNot: room(oneOf([name, ...targets])) }
 }))
 
 module.exports = {
   forbidden: [
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
-    ...allowed,
+    { name: "no-missing", severity: "error", from: {}, to: { couldNotResolve: true } },
+    ...directions,
+    {
+      name: "rooms-are-known",
+      comment: "a new folder of src/ needs its direction in this file",
+      severity: "error",
+      from: {},
+      to: { path: "^src/[^/]+/", pathNot: room(oneOf(Object.keys(rooms))) }
+    },
+    {
+      name: "top-level-is-known",
+      comment: "what lies directly in src/ is composition, or Settings",
+      severity: "error",
+      from: {},
+      to: { path: "^src/[^/]+$", pathNot: "^src/(App|main|index|version|Settings|SettingsTable)\\.ts$" }
+    },
     {
       name: "domain-imports-only-effect",
       severity: "error",
-      from: { path: "^src/domain/" },
+      from: { path: room("domain") },
       to: { pathNot: "^(src/domain/|node_modules/effect/)" }
     },
     {
-      name: "settings-is-a-leaf",
+      name: "settings-and-version-are-leaves",
       severity: "error",
-      from: { path: "^src/Settings\\.ts$" },
-      to: { path: "^src/" }
+      from: { path: "^src/(Settings|SettingsTable|version)\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/SettingsTable\\.ts$" }
+    },
+    {
+      name: "settings-have-one-door",
+      comment: "everybody asks the Settings service; the table of variables is its own affair",
+      severity: "error",
+      from: { pathNot: "^src/Settings\\.ts$" },
+      to: { path: "^src/SettingsTable\\.ts$" }
     },
     {
       name: "only-claude-imports-the-sdk",
-      comment: "claude/ is the only room that knows the SDK",
       severity: "error",
-      from: { pathNot: "^src/claude/" },
+      from: { pathNot: room("claude") },
       to: { path: "node_modules/@anthropic-ai/sdk" }
     },
     {
       name: "testing-stays-outside",
-      comment: "only the composition, the command line and testing itself know the test doubles",
+      comment: "only the composition and the command line know the test doubles; claude/ knows the simulator",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(testing/|cli/|App\\.ts)" },
-      to: { path: "^src/testing/" }
+      from: { path: "^src/", pathNot: "^src/(testing/|cli/|claude/|App\\.ts$)" },
+      to: { path: room("testing") }
+    },
+    {
+      name: "the-simulator-stands-alone",
+      comment: "claude/ imports it, so it may import what lies below claude/, the API's rules, and the interface it implements",
+      severity: "error",
+      from: { path: "^src/testing/(simulator/|rules/|ApiRules\\.ts$)" },
+      to: { path: "^src/", pathNot: "^src/(testing/(simulator/|rules/|ApiRules\\.ts$)|domain/|models/|claude/Wire\\.ts$)" }
     },
     {
       name: "nobody-imports-the-composition",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(cli/|main\\.ts|index\\.ts|testing/)" },
+      from: { path: "^src/", pathNot: "^src/(cli/|main\\.ts$|index\\.ts$|testing/)" },
       to: { path: "^src/(App|main|index)\\.ts$" }
+    },
+    {
+      name: "no-development-tools-at-run-time",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] }
     }
   ],
   options: {
