@@ -1,10 +1,10 @@
 import { HttpApi, OpenApi } from "effect/http-api"
+import { version } from "../version.ts"
 import { ApiCache } from "./ApiCache.ts"
 import { ApiConversations } from "./ApiConversations.ts"
 import { ApiMetrics } from "./ApiMetrics.ts"
 import { ApiSystem } from "./ApiSystem.ts"
 import { Requests } from "./Requests.ts"
-import { version } from "./version.ts"
 
 /** Every JSON route, declared apart from its handlers; /openapi.json, /docs and typed clients come from it. */
 export class Api extends HttpApi.make("sluice")

@@ -1,8 +1,9 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Layer, Option, type Redacted, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { ResponseCache } from "../../src/cache/ResponseCache.ts"
 import { ChatRepo, ConversationNotFound } from "../../src/chat/ChatRepo.ts"
+import { Database } from "../../src/chat/Database.ts"
 import { Claude } from "../../src/claude/Claude.ts"
 import { ContextManager } from "../../src/context/ContextManager.ts"
 import { type CostTotals, CostTracker } from "../../src/costs/CostTracker.ts"
@@ -12,53 +13,12 @@ import type { Settlement } from "../../src/governor/Governor.ts"
 import { serve } from "../../src/http/Server.ts"
 import { TokenRateLimiter } from "../../src/limits/TokenRateLimiter.ts"
 import { Orchestrator, type OrchestratorError, type TurnEvent } from "../../src/orchestrator/Orchestrator.ts"
-import { Settings, type SettingsShape } from "../../src/Settings.ts"
+import { Settings, type SettingsOverrides } from "../../src/Settings.ts"
 
 export const usage = { input: 100, cacheWrite5m: 20, cacheWrite1h: 0, cacheRead: 30, output: 10 }
 
-export const settings: SettingsShape = {
-  anthropicApiKey: Option.none(),
-  anthropicBaseUrl: "https://api.anthropic.com",
-  host: "127.0.0.1",
-  port: 9403,
-  databaseUrl: Option.none(),
-  dataDir: ".sluice",
-  redisUrl: Option.none(),
-  tokenManagementEnabled: true,
-  enabled: {
-    context: true,
-    summarization: true,
-    responseCache: true,
-    rateLimit: true,
-    costTracking: true,
-    budget: true
-  },
-  maxContextTokens: 50_000,
-  maxContextMessages: 200,
-  defaultChatHistoryLimit: 300,
-  recentMessagesFull: 30,
-  midRangeMessages: 100,
-  summarizationThresholdMessages: 20,
-  summaryLengthWords: 200,
-  summaryModel: "claude-haiku-5-5",
-  compactionObjective: "dollars",
-  agentTools: [],
-  rateLimitTokensPerMinute: 400_000,
-  rateLimitOutputTokensPerMinute: Option.none(),
-  rateLimitRequestsPerMinute: Option.none(),
-  maxConcurrentRequests: 8,
-  cacheTtlMinutes: 60,
-  cacheMaxSizeMb: 100,
-  costAlertThresholdUsd: 10,
-  costDailyBudgetUsd: Option.none(),
-  costTimeZone: "UTC",
-  orchestratorModel: "claude-sonnet-5-5",
-  modelRouting: false,
-  modelsFile: Option.none(),
-  adminToken: Option.none<Redacted.Redacted>(),
-  gatewayTokens: new Map<string, Redacted.Redacted>(),
-  alertWebhookUrl: Option.none()
-}
+export const database = (check: Database["Service"]["check"] = Effect.void) =>
+  Layer.succeed(Database, { kind: "embedded", location: "/secret/place", check })
 
 const conversation = (id: string, tenant: string): Conversation => ({
   id,
@@ -158,6 +118,7 @@ const limiter = Layer.mock(TokenRateLimiter, {
 })
 
 const cache = Layer.mock(ResponseCache, {
+  enabled: true,
   key: () => "key",
   clear: Effect.succeed(7),
   stats: Effect.succeed({
@@ -270,11 +231,18 @@ export const events = (text: string): ReadonlyArray<{ readonly event: string; re
     })
 
 /** The whole server on a free port, every service faked; `turn` is what a message answers. */
-export const server = (options: { readonly turn?: Turn; readonly settings?: Partial<SettingsShape> } = {}) =>
+export const server = (
+  options: {
+    readonly turn?: Turn
+    readonly settings?: SettingsOverrides
+    readonly database?: Layer.Layer<Database>
+  } = {}
+) =>
   serve.pipe(
     Layer.provideMerge(NodeHttpServer.layerTest),
     Layer.provide(Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done) })),
     Layer.provide([chat, costs, limiter, cache, context]),
+    Layer.provide(options.database ?? database()),
     Layer.provide(Layer.mock(Claude, { kind: "simulator" })),
-    Layer.provide(Layer.succeed(Settings, { ...settings, ...options.settings }))
+    Layer.provide(Settings.layerWith(options.settings ?? {}))
   )
