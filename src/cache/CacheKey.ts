@@ -1,0 +1,123 @@
+import { hash } from "node:crypto"
+import type { Message } from "../domain/Message.ts"
+import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import { canonical, canonicalContent, canonicalMessage } from "./Canonical.ts"
+
+/** Messages are chained in runs of this many, so that a fresh history costs one chain hash per run. */
+const width = 16
+/** A canonical text no longer than this stands for itself; hashing it would cost more than it saves. */
+const inline = 256
+const candidatesPerMessage = 4
+
+interface Link {
+  readonly previous: Link | undefined
+  /** Messages from the start of the conversation to the end of this run. */
+  readonly depth: number
+  readonly messages: ReadonlyArray<Message>
+  readonly digest: string
+}
+
+const digest = (text: string): string => hash("sha256", text, "base64url")
+/** Never ambiguous: a canonical text starts with `{` or `[`, a digest never does. */
+const short = (text: string): string => (text.length <= inline ? text : digest(text))
+
+const covers = (link: Link, messages: ReadonlyArray<Message>): boolean => {
+  for (let at: Link | undefined = link; at !== undefined; at = at.previous) {
+    const start = at.depth - width
+    for (let i = width - 1; i >= 0; i--) if (messages[start + i] !== at.messages[i]) return false
+  }
+  return true
+}
+
+const memoised = (make: (value: object) => string): ((value: object) => string) => {
+  const known = new WeakMap<object, string>()
+  return (value) => {
+    const found = known.get(value)
+    if (found !== undefined) return found
+    const made = make(value)
+    known.set(value, made)
+    return made
+  }
+}
+
+/** The digest of a conversation. Each message is read once; a conversation that grew costs its new messages. */
+const makeChain = (messageDigest: (message: Message) => string) => {
+  const links = new WeakMap<Message, Array<Link>>()
+
+  const longestKnown = (messages: ReadonlyArray<Message>): Link | undefined => {
+    let wrong = 0
+    for (let depth = messages.length - (messages.length % width); depth > 0; depth -= width) {
+      // In range: 0 < depth <= messages.length.
+      for (const link of links.get(messages[depth - 1] as Message) ?? []) {
+        if (link.depth !== depth) continue
+        if (covers(link, messages)) return link
+        if (++wrong >= candidatesPerMessage) return undefined
+      }
+    }
+    return undefined
+  }
+
+  const extend = (previous: Link | undefined, run: ReadonlyArray<Message>): Link => {
+    const text = `${previous?.digest ?? ""}[${run.map(messageDigest).join(",")}`
+    const link: Link = { previous, depth: (previous?.depth ?? 0) + width, messages: run, digest: digest(text) }
+    // A run is never empty.
+    const last = run[width - 1] as Message
+    links.set(last, [link, ...(links.get(last) ?? [])].slice(0, candidatesPerMessage))
+    return link
+  }
+
+  return (messages: ReadonlyArray<Message>): string => {
+    let link = longestKnown(messages)
+    for (let at = link?.depth ?? 0; at + width <= messages.length; at += width) {
+      link = extend(link, messages.slice(at, at + width))
+    }
+    return `${link?.digest ?? ""}[${messages
+      .slice(link?.depth ?? 0)
+      .map(messageDigest)
+      .join(",")}]`
+  }
+}
+
+const apart: ReadonlySet<string> = new Set(["messages", "system", "tools", "stream", "cache_control"])
+
+const parameters = (request: MessagesRequest): string => {
+  const rest: Record<string, unknown> = {}
+  for (const field of Object.keys(request)) if (!apart.has(field)) rest[field] = request[field]
+  return canonical(rest)
+}
+
+/** Tool definitions in their order; a breakpoint sits on the definition itself, the rest of it is data. */
+const canonicalTools = (tools: object): string =>
+  Array.isArray(tools) ? `[${tools.map((tool) => canonical(withoutBreakpoint(tool))).join(",")}]` : canonical(tools)
+
+const withoutBreakpoint = (tool: unknown): unknown => {
+  if (typeof tool !== "object" || tool === null || !("cache_control" in tool)) return tool
+  const { cache_control: _, ...rest } = tool
+  return rest
+}
+
+export type CacheKey = (request: MessagesRequest, tenant: string, betas?: ReadonlyArray<string>) => string
+
+/**
+ * Makes the function that names a request: the hex SHA-256 of its canonical form, its tenant and its betas. Key order,
+ * whitespace, `stream`, `cache_control` and whether a lone text is written as a string or as a block do not matter;
+ * everything else does. Messages, tools and system blocks are remembered by identity and must not be changed in place.
+ */
+export const makeCacheKey = (): CacheKey => {
+  const toolsDigest = memoised((tools) => short(canonicalTools(tools)))
+  const systemDigest = memoised((system) => short(canonicalContent(system)))
+  const chain = makeChain(memoised((message) => short(canonicalMessage(message as Message))))
+
+  return (request, tenant, betas = []) => {
+    const { system, tools } = request
+    const parts = [
+      JSON.stringify(tenant),
+      canonical([...new Set(betas)].sort()),
+      parameters(request),
+      tools === undefined ? "" : toolsDigest(tools),
+      system === undefined ? "" : typeof system === "string" ? short(canonicalContent(system)) : systemDigest(system),
+      chain(request.messages)
+    ]
+    return hash("sha256", parts.join("\n"))
+  }
+}
