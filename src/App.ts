@@ -1,0 +1,112 @@
+import { Context, Effect, Layer, ManagedRuntime, Stream } from "effect"
+import { ResponseCache } from "./cache/ResponseCache.ts"
+import { ChatRepo, type NewConversation } from "./chat/ChatRepo.ts"
+import { Database } from "./chat/Database.ts"
+import { Claude } from "./claude/Claude.ts"
+import { ContextManager } from "./context/ContextManager.ts"
+import { Summarizer } from "./context/Summarizer.ts"
+import { CostTracker } from "./costs/CostTracker.ts"
+import { type Caller, defaultCaller } from "./domain/Caller.ts"
+import type { Conversation } from "./domain/Conversation.ts"
+import type { Content } from "./domain/Message.ts"
+import type { MessagesRequest } from "./domain/MessagesRequest.ts"
+import { Events } from "./events/Events.ts"
+import { type GovernedAnswer, Governor, type RunOptions } from "./governor/Governor.ts"
+import { governedFetch } from "./http/GovernedFetch.ts"
+import { TokenRateLimiter } from "./limits/TokenRateLimiter.ts"
+import { ModelCatalog } from "./models/ModelCatalog.ts"
+import { ModelRouter } from "./models/ModelRouter.ts"
+import { Orchestrator, type SendOptions, type TurnEvent } from "./orchestrator/Orchestrator.ts"
+import { Settings, type SettingsOverrides, type SettingsShape } from "./Settings.ts"
+import { TokenEstimator } from "./tokens/TokenEstimator.ts"
+
+/** A room whose switch is off gets the layer that lets everything through. */
+const switched = <A, E1, R1, E2, R2>(
+  isOn: (enabled: SettingsShape["enabled"]) => boolean,
+  on: Layer.Layer<A, E1, R1>,
+  off: Layer.Layer<A, E2, R2>
+): Layer.Layer<A, E1 | E2, R1 | R2 | Settings> =>
+  Layer.unwrap(Effect.map(Settings, ({ enabled }): Layer.Layer<A, E1 | E2, R1 | R2> => (isOn(enabled) ? on : off)))
+
+const summarizer = switched((enabled) => enabled.summarization, Summarizer.layer, Summarizer.layerOff)
+const context = switched((enabled) => enabled.context, ContextManager.layer, ContextManager.layerOff)
+
+const governing = Layer.mergeAll(ModelRouter.layer, ResponseCache.layer, TokenRateLimiter.layer, CostTracker.layer)
+
+const conversing = context.pipe(Layer.provide(summarizer), Layer.provideMerge(ChatRepo.layer))
+
+/** Every service over whatever upstream, database and settings are provided: to swap one, provide another. */
+export const layerServices = Orchestrator.layer.pipe(
+  Layer.provideMerge(Governor.layer),
+  Layer.provideMerge(Layer.merge(governing, conversing)),
+  Layer.provideMerge(TokenEstimator.layer),
+  Layer.provideMerge(Layer.merge(ModelCatalog.layer, Events.layer))
+)
+
+/** Every service on the upstream and the database that Settings name. */
+export const layerNoDeps = layerServices.pipe(Layer.provideMerge(Layer.merge(Claude.layer, Database.layer)))
+
+/** Everything, from the environment. */
+export const layer = layerNoDeps.pipe(Layer.provideMerge(Settings.layer))
+
+/** What `layer` provides. */
+export type Services = Layer.Success<typeof layer>
+
+/** Why `layer` may not come up; each message is one line that says what to do. */
+export type StartError = Layer.Error<typeof layer>
+
+/** One line at start when nothing real will be asked. */
+export const announceUpstream = Effect.flatMap(Claude, ({ kind }) =>
+  kind === "simulator"
+    ? Effect.logWarning("ANTHROPIC_API_KEY is not set: the built-in simulator answers. Nothing is sent, nothing costs.")
+    : Effect.void
+)
+
+const merged = ({ enabled, ...rest }: SettingsOverrides) =>
+  Layer.effect(
+    Settings,
+    Effect.map(Settings, (settings) => ({ ...settings, ...rest, enabled: { ...settings.enabled, ...enabled } }))
+  ).pipe(Layer.provide(Settings.layer))
+
+/** Sluice inside a program that is not written with Effect. Services start with the first call. */
+export interface Sluice extends AsyncDisposable {
+  /** Runs any Effect over all of Sluice's services. */
+  readonly runtime: ManagedRuntime.ManagedRuntime<Services, StartError>
+  /** For `new Anthropic({ fetch })`: messages, whole or streamed, are governed; everything else passes through. */
+  readonly fetch: typeof globalThis.fetch
+  /** `fetch` for another tenant, agent or priority. */
+  readonly fetchAs: (caller: Partial<Caller>) => typeof globalThis.fetch
+  /** One governed request. Rejects with a `GovernorError`. */
+  readonly run: (request: MessagesRequest, caller?: Partial<Caller>, options?: RunOptions) => Promise<GovernedAnswer>
+  readonly createConversation: (conversation?: NewConversation) => Promise<Conversation>
+  /** One conversation turn, tools included. Leaving the loop early interrupts it. Throws an `OrchestratorError`. */
+  readonly send: (conversation: string, content: Content, options?: SendOptions) => AsyncIterable<TurnEvent>
+  /** Settles what is open and closes the database. */
+  readonly dispose: () => Promise<void>
+}
+
+/**
+ * Settings come from the environment, `overrides` on top. Nothing starts before the first call; call `dispose` at the
+ * end, or declare it with `await using`.
+ */
+export const makeSluice = (overrides: SettingsOverrides = {}): Sluice => {
+  const runtime = ManagedRuntime.make(layerNoDeps.pipe(Layer.provideMerge(merged(overrides))))
+  const fetchAs = (caller: Partial<Caller>) => governedFetch(runtime, caller)
+  return {
+    runtime,
+    fetch: fetchAs({}),
+    fetchAs,
+    run: (request, caller, options) =>
+      runtime.runPromise(Governor.use((governor) => governor.run(request, { ...defaultCaller, ...caller }, options))),
+    createConversation: (conversation = {}) => runtime.runPromise(ChatRepo.use((chat) => chat.create(conversation))),
+    send: async function* (conversation, content, options) {
+      const context = await runtime.context()
+      yield* Stream.toAsyncIterableWith(
+        Context.get(context, Orchestrator).send(conversation, content, options),
+        context
+      )
+    },
+    dispose: runtime.dispose,
+    [Symbol.asyncDispose]: runtime.dispose
+  }
+}

@@ -1,0 +1,31 @@
+import { Effect, Option, Redacted } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { Api } from "../http/Api.ts"
+import { Settings, type SettingsShape } from "../Settings.ts"
+
+const baseUrl = ({ host, port }: SettingsShape): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
+
+const authorized = ({ adminToken }: SettingsShape) =>
+  HttpClient.mapRequest(
+    Option.match(adminToken, {
+      onNone: () => (request: HttpClientRequest.HttpClientRequest) => request,
+      onSome: (token) => HttpClientRequest.bearerToken(Redacted.value(token))
+    })
+  )
+
+/** Asks a running service, as the administrator when ADMIN_TOKEN is set. */
+export const ask = <A, E, R>(
+  given: Option.Option<string>,
+  question: (client: HttpApiClient.ForApi<typeof Api>) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const address = Option.getOrElse(given, () => baseUrl(settings))
+    const client = yield* HttpApiClient.make(Api, { baseUrl: address, transformClient: authorized(settings) })
+    return yield* Effect.mapError(question(client), (error) =>
+      HttpClientError.isHttpClientError(error) && error.response === undefined
+        ? new Error(`There is no service at ${address}. Start it with \`sluice serve\`, or say where it is with --url.`)
+        : error
+    )
+  }).pipe(Effect.provide(Settings.layer), Effect.provide(FetchHttpClient.layer))

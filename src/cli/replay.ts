@@ -1,0 +1,63 @@
+import { Argument, Command, Flag } from "effect/cli"
+import { lazy } from "./lazy.ts"
+import { policyNames } from "./replay/Policy.ts"
+
+const model = Flag.String("model").pipe(
+  Flag.withDescription("Model whose tokenizer and prices count; ORCHESTRATOR_MODEL otherwise"),
+  Flag.optional
+)
+const prefixTokens = Flag.Int("prefix-tokens").pipe(
+  Flag.withDescription("Tokens of system prompt and tools, which logs do not hold"),
+  Flag.withDefault(0)
+)
+const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
+
+/** What your own transcripts would have cost. */
+export const replay = Command.make(
+  "replay",
+  {
+    paths: Argument.String("path").pipe(
+      Argument.withDescription("Conversation JSON Lines, Claude Code session logs, or folders of them"),
+      Argument.variadic({ min: 1 })
+    ),
+    policy: Flag.Literals("policy", [...policyNames, "all"]).pipe(
+      Flag.withDescription(
+        "none: full history; window: last messages; seed: summaries rebuilt at every request; all: compare"
+      ),
+      Flag.withDefault("sluice")
+    ),
+    model,
+    prefixTokens,
+    json
+  },
+  (flags) =>
+    lazy(
+      () => import("./replay/replayCommand.ts"),
+      ({ run }) => run(flags)
+    )
+).pipe(
+  Command.withDescription("Replay transcripts and print tokens and dollars, with prompt caching modelled"),
+  Command.withExamples([
+    {
+      command: "sluice replay ~/.claude/projects --policy all",
+      description: "Compare the policies on your own sessions"
+    }
+  ])
+)
+
+/** What would be sent at some point of a transcript. */
+export const context = Command.make(
+  "context",
+  {
+    path: Argument.String("path").pipe(Argument.withDescription("A transcript")),
+    at: Flag.Int("at").pipe(Flag.withDescription("After this many messages; all of them otherwise"), Flag.optional),
+    model,
+    prefixTokens,
+    json
+  },
+  (flags) =>
+    lazy(
+      () => import("./replay/contextCommand.ts"),
+      ({ run }) => run(flags)
+    )
+).pipe(Command.withDescription("Print the context that would be sent at a message of a transcript"))

@@ -1,0 +1,57 @@
+import { format } from "../domain/Money.ts"
+import type { CostMetrics } from "../http/ApiMetrics.ts"
+
+type Costs = typeof CostMetrics.Type
+type Row = Costs["byDay"][number]
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
+
+const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ")
+  )
+}
+
+const cells = (row: Row): ReadonlyArray<string> => [
+  row.key,
+  String(row.requests),
+  String(row.sentTokens),
+  String(row.usage.output),
+  percent(row.reduction),
+  format(row.cost.nanoUsd),
+  format(row.saved.nanoUsd)
+]
+
+const section = (title: string, rows: ReadonlyArray<Row>): ReadonlyArray<string> =>
+  rows.length === 0
+    ? []
+    : ["", ...table([[title, "requests", "input", "output", "reduction", "cost", "saved"], ...rows.map(cells)])]
+
+/** For people. */
+export const asText = (costs: Costs): string =>
+  [
+    `${costs.from} to ${costs.to}: ${format(costs.total.cost.nanoUsd)} in total, ${format(costs.today.cost.nanoUsd)} today (${costs.percent.toFixed(1)} % of the threshold).`,
+    ...section("day", costs.byDay),
+    ...section("model", costs.byModel),
+    ...section("agent", costs.byAgent),
+    ...section("tenant", costs.byTenant)
+  ].join("\n")
+
+const columns = [
+  "day,requests,input,cacheWrite5m,cacheWrite1h,cacheRead,output,rawTokens,sentTokens,costNanoUsd,savedNanoUsd"
+]
+
+/** One row a day, numbers exact. */
+export const asCsv = (costs: Costs): string =>
+  [
+    ...columns,
+    ...costs.byDay.map(({ cost, key, rawTokens, requests, saved, sentTokens, usage: u }) =>
+      [
+        ...[key, requests, u.input, u.cacheWrite5m, u.cacheWrite1h, u.cacheRead, u.output],
+        ...[rawTokens, sentTokens, cost.nanoUsd, saved.nanoUsd]
+      ].join(",")
+    )
+  ].join("\n")

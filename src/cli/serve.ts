@@ -1,0 +1,29 @@
+import { Effect, Layer } from "effect"
+import { Command } from "effect/cli"
+import { lazy } from "./lazy.ts"
+import { whileAsked } from "./whileAsked.ts"
+
+const app = () => Promise.all([import("../App.ts"), import("../http/Server.ts")])
+
+// Settings first: what is wrong with them is said before anything else is loaded or opened.
+const start = lazy(
+  () => import("../Settings.ts"),
+  ({ Settings, settingsReport }) =>
+    Effect.gen(function* () {
+      const settings = yield* Settings
+      yield* Effect.logInfo(["Settings:", ...settingsReport(settings)].join("\n  "))
+      return yield* lazy(app, ([App, Server]) => {
+        const service = Layer.merge(Layer.effectDiscard(App.announceUpstream), Server.layer)
+        return whileAsked(Layer.launch(Layer.provide(service, App.layerNoDeps)))
+      })
+    }).pipe(Effect.provide(Settings.layer))
+)
+
+/** Runs the service until SIGTERM or SIGINT, then drains and exits 0. */
+export const serve = Command.make("serve", {}, () => start).pipe(
+  Command.withDescription("Run the service on HOST and PORT. Every setting is an environment variable."),
+  Command.withExamples([
+    { command: "sluice serve", description: "On 127.0.0.1:9403, with an embedded database in .sluice" },
+    { command: "PORT=8080 ANTHROPIC_API_KEY=… sluice serve", description: "On another port, against the real API" }
+  ])
+)

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { lines, root, sluice } from "./run.ts"
+
+const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"))
+
+const subcommands = ["serve", "simulate", "replay", "context", "report", "cache"]
+
+describe("sluice", () => {
+  it.live("shows help with every subcommand, with --help and with nothing", () =>
+    Effect.gen(function* () {
+      for (const args of [["--help"], []]) {
+        const { code, stdout } = yield* sluice(args)
+        assert.strictEqual(code, 0)
+        for (const name of subcommands) assert.match(stdout, new RegExp(`^ {2}${name} `, "m"), name)
+      }
+    })
+  )
+
+  it.live("tells its version", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* sluice(["--version"])
+      assert.strictEqual(code, 0)
+      assert.include(stdout, version)
+    })
+  )
+
+  it.live("prints completions", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* sluice(["--completions", "bash"])
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "serve")
+    })
+  )
+
+  it.live("exits 2 for what it does not know", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* sluice(["bogus"])).code, 2)
+      assert.strictEqual((yield* sluice(["serve", "--bogus"])).code, 2)
+    })
+  )
+
+  it.live("says in one line that no service runs, and exits 1", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* sluice(["cache", "stats", "--url", "http://127.0.0.1:1"])
+      assert.strictEqual(code, 1)
+      assert.strictEqual(lines(stderr).length, 1)
+      assert.include(stderr, "sluice serve")
+    })
+  )
+
+  it.live("a bad setting is one line that names variable, value and what is accepted, and exits 2", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* sluice(["serve"], { PORT: "http" })
+      assert.strictEqual(code, 2)
+      assert.strictEqual(lines(stderr).length, 1)
+      assert.include(stderr, 'PORT="http"')
+      assert.include(stderr, "65535")
+    })
+  )
+})

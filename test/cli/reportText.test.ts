@@ -1,0 +1,57 @@
+import { assert, describe, it } from "@effect/vitest"
+import { asCsv, asText } from "../../src/cli/reportText.ts"
+import { nanoUsd } from "../../src/domain/Money.ts"
+import { money } from "../../src/http/ApiSchemas.ts"
+
+const totals = {
+  requests: 3,
+  usage: { input: 10, cacheWrite5m: 2, cacheWrite1h: 1, cacheRead: 7, output: 5 },
+  rawTokens: 80,
+  sentTokens: 20,
+  reduction: 0.75,
+  cost: money(nanoUsd(1_234_567)),
+  saved: money(nanoUsd(1_000_000_000))
+}
+
+const rows = (key: string) => [{ key, ...totals }]
+
+const costs = {
+  enabled: true,
+  day: "2026-11-21",
+  today: totals,
+  total: totals,
+  threshold: money(nanoUsd(10_000_000_000)),
+  percent: 12.345,
+  budget: null,
+  reserved: money(nanoUsd(0)),
+  paused: false,
+  resetsAt: 0,
+  saved: money(nanoUsd(1_000_000_000)),
+  from: "2026-11-20",
+  to: "2026-11-21",
+  byDay: [...rows("2026-11-20"), ...rows("2026-11-21")],
+  byModel: rows("claude-sonnet-5-5"),
+  byAgent: [],
+  byTenant: rows("default"),
+  byConversation: []
+}
+
+describe("report", () => {
+  it("as CSV: one row a day, exact integers", () => {
+    const [head, ...days] = asCsv(costs).split("\n")
+    assert.strictEqual(head?.split(",").length, 11)
+    assert.deepStrictEqual(days, [
+      "2026-11-20,3,10,2,1,7,5,80,20,1234567,1000000000",
+      "2026-11-21,3,10,2,1,7,5,80,20,1234567,1000000000"
+    ])
+  })
+
+  it("as text: aligned columns, empty groups left out", () => {
+    const text = asText(costs)
+    assert.match(text, /^2026-11-20 to 2026-11-21: \$0\.001234567 in total/)
+    assert.include(text, "75.0 %")
+    assert.notInclude(text, "agent")
+    const [head = "", row = ""] = text.split("\n").slice(2, 4)
+    assert.strictEqual(head.length, row.length)
+  })
+})
