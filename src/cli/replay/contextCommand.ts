@@ -1,0 +1,84 @@
+import { Console, Effect, Option } from "effect"
+import type { PreparedContext } from "../../context/PreparedContext.ts"
+import { logFiles, readLog, TranscriptError } from "./files.ts"
+import { layer } from "./layer.ts"
+import { requestPoints } from "./play.ts"
+import { contextFor } from "./policies.ts"
+import { makeBench } from "./run.ts"
+import { parseTranscripts, type Transcript } from "./Transcript.ts"
+
+export interface ContextArguments {
+  readonly path: string
+  readonly at: Option.Option<number>
+  readonly model: Option.Option<string>
+  readonly prefixTokens: number
+  readonly json: boolean
+}
+
+/** What `replay` sends for the last request that holds no more than `at` messages; compactions happen on the way to it. */
+export const contextAt = Effect.fnUntraced(function* (
+  transcript: Transcript,
+  at: number,
+  model?: string,
+  prefixTokens = 0
+) {
+  const { bench } = yield* makeBench(model, prefixTokens)
+  const context = contextFor(transcript.name, bench)
+  const { messages } = transcript
+  let prepared: PreparedContext | undefined
+  const points = requestPoints(messages).filter((point) => point <= at)
+  // A history that ends with the user is about to be sent, too.
+  const waiting = messages[at - 1]?.role === "user" && points.at(-1) !== at ? [at] : []
+  for (const point of [...points, ...waiting]) {
+    context.append(messages.slice(context.next, point), bench.model)
+    prepared = yield* context.prepare({ model: bench.model })
+  }
+  if (prepared === undefined) {
+    return yield* new TranscriptError({ message: `${transcript.name} holds no request up to message ${at}.` })
+  }
+  return prepared
+})
+
+/** The JSON form: what would be sent, and what it is made of. */
+export const contextJson = (prepared: PreparedContext) => ({
+  messages: prepared.messages,
+  estimatedTokens: prepared.estimatedTokens,
+  upperBound: prepared.upperBound,
+  rawMessages: prepared.rawMessages,
+  rawTokens: prepared.rawTokens,
+  segments: prepared.entries
+    .filter((entry) => entry.segment)
+    .map(({ band, from, to, tokens }) => ({ band, from, to, tokens })),
+  breakpoints: prepared.breakpoints
+})
+
+const contextText = (prepared: PreparedContext): string =>
+  [
+    ...prepared.messages.map(({ content, role }) => {
+      const body =
+        typeof content === "string"
+          ? content
+          : content.map((b) => (b.type === "text" ? b.text : JSON.stringify(b))).join("\n")
+      return `── ${role}\n${body}`
+    }),
+    "",
+    `${prepared.rawMessages} messages, ${prepared.rawTokens} tokens → ${prepared.messages.length} messages, about ${prepared.estimatedTokens} tokens (at most ${prepared.upperBound})`
+  ].join("\n")
+
+/** `sluice context`: prints the prepared context at a message of a log. */
+export const run = ({ at, json, model, path, prefixTokens }: ContextArguments) =>
+  Effect.gen(function* () {
+    const [file] = yield* logFiles([path])
+    if (file === undefined) return yield* new TranscriptError({ message: `No transcript in ${path}.` })
+    const { transcripts } = parseTranscripts(file, yield* readLog(file))
+    const [transcript] = transcripts
+    if (transcript === undefined) return yield* new TranscriptError({ message: `${file} holds no messages.` })
+    const end = Option.getOrElse(at, () => transcript.messages.length)
+    if (end > transcript.messages.length) {
+      return yield* new TranscriptError({
+        message: `--at ${end} is past the end: ${file} holds ${transcript.messages.length} messages.`
+      })
+    }
+    const prepared = yield* contextAt(transcript, end, Option.getOrUndefined(model), prefixTokens)
+    yield* Console.log(json ? JSON.stringify(contextJson(prepared)) : contextText(prepared))
+  }).pipe(Effect.provide(layer))
