@@ -1,55 +1,17 @@
-import { Context, type Effect, type Redacted, type Scope, type Stream } from "effect"
-import type { ClaudeError } from "../claude/ClaudeError.ts"
-import type { BudgetExceeded } from "../costs/CostTracker.ts"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { Claude } from "../claude/Claude.ts"
 import type { Caller } from "../domain/Caller.ts"
-import type { CacheOutcome } from "../domain/Event.ts"
-import type { AssistantMessage, MessagesRequest, StreamEvent } from "../domain/MessagesRequest.ts"
-import type { NanoUsd } from "../domain/Money.ts"
-import type { Usage } from "../domain/Usage.ts"
-import type { RateLimitError } from "../limits/TokenRateLimiter.ts"
+import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import { Events } from "../events/Events.ts"
+import { makeAccounts } from "./Accounts.ts"
+import { makeAnswers } from "./Answers.ts"
+import type { Base } from "./Base.ts"
+import { makeDegraded } from "./Degraded.ts"
+import type { GovernedAnswer, GovernedStream, GovernorError, RunOptions } from "./Governed.ts"
+import { makeReception } from "./Reception.ts"
+import { makeStreams } from "./Streams.ts"
 
-export type GovernorError = ClaudeError | BudgetExceeded | RateLimitError
-
-export interface RunOptions {
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  readonly apiKey?: Redacted.Redacted | undefined
-  readonly cache?: "on" | "off" | "refresh" | undefined
-  /** Prompt tokens the whole history would have cost; the request's own estimate otherwise. */
-  readonly rawTokens?: number | undefined
-  readonly deadlineMillis?: number | undefined
-  /** Made by the caller for idempotent accounting; a fresh one otherwise. */
-  readonly requestId?: string | undefined
-}
-
-/** What one governed request came to. */
-export interface Settlement {
-  readonly requestId: string
-  readonly model: string
-  readonly usage: Usage
-  readonly costNanoUsd: NanoUsd
-  readonly savedNanoUsd: NanoUsd
-  readonly cache: CacheOutcome
-  readonly queueMillis: number
-  readonly upstreamMillis: number
-  /** True when the stream broke off and the usage was completed from what was received. */
-  readonly partial: boolean
-}
-
-export interface GovernedAnswer {
-  readonly message: AssistantMessage
-  readonly headers: Readonly<Record<string, string>>
-  readonly settlement: Settlement
-}
-
-export interface GovernedStream {
-  readonly requestId: string
-  readonly cache: CacheOutcome
-  readonly headers: Readonly<Record<string, string>>
-  /** Well-formed events, from upstream or replayed. Abandoning them settles what was received. */
-  readonly events: Stream.Stream<StreamEvent, ClaudeError>
-  /** Done once the request is settled, which also happens when the events are abandoned. */
-  readonly settlement: Effect.Effect<Settlement>
-}
+export type { GovernedAnswer, GovernedStream, GovernorError, RunOptions, Settlement } from "./Governed.ts"
 
 /** One governed request, start to end: route, cache, budget, limiter, upstream, settlement, events. */
 export class Governor extends Context.Service<
@@ -66,4 +28,35 @@ export class Governor extends Context.Service<
       options?: RunOptions
     ) => Effect.Effect<GovernedStream, GovernorError, Scope.Scope>
   }
->()("sluice/governor/Governor") {}
+>()("sluice/governor/Governor") {
+  /**
+   * Requests that upstream may be billing are followed to their settlement in the layer's scope, whoever asked has left
+   * or not; closing it settles what is open from what was received.
+   */
+  static readonly layer = Layer.effect(
+    Governor,
+    Effect.gen(function* () {
+      const degraded = makeDegraded(yield* Events)
+      const accounts = yield* makeAccounts(degraded)
+      const reception = yield* makeReception(degraded, accounts)
+      const home = yield* Effect.scope
+      const aloft = new Set<Effect.Effect<void>>()
+      yield* Effect.addFinalizer(() => Effect.forEach([...aloft], (leave) => leave, { discard: true }))
+      const base: Base = { degraded, accounts, reception, claude: yield* Claude, home, aloft }
+      const answers = yield* makeAnswers(base)
+      const streams = yield* makeStreams(base)
+      return Governor.of({
+        run: Effect.fnUntraced(function* (request, caller, options = {}) {
+          const { job, hit } = yield* reception.receive(request, caller, options)
+          return hit ?? (yield* streams.joined(job)) ?? (yield* answers.fetch(job))
+        }),
+        stream: Effect.fnUntraced(function* (request, caller, options = {}) {
+          const { job, hit } = yield* reception.receive(request, caller, options)
+          if (hit !== undefined) return streams.replayed(job, hit)
+          if (answers.inFlight(job)) return streams.replayed(job, yield* answers.fetch(job))
+          return yield* streams.open(job)
+        })
+      })
+    })
+  )
+}

@@ -1,0 +1,29 @@
+import type { CallOptions } from "../claude/Claude.ts"
+import type { Caller } from "../domain/Caller.ts"
+import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import type { Model } from "../models/ModelCatalog.ts"
+import type { GovernorError, RunOptions } from "./Governed.ts"
+
+/** One governed request on its way, routed and named. */
+export interface Job {
+  readonly requestId: string
+  readonly caller: Caller
+  readonly request: MessagesRequest
+  readonly model: Model
+  /** The cache key; undefined when this request has nothing to do with the cache. */
+  readonly key: string | undefined
+  readonly options: RunOptions
+  /** True from the moment upstream may bill: from then on the request is followed to its settlement, whoever leaves. */
+  sent: boolean
+  /** True when this job went upstream itself instead of joining another. */
+  led: boolean
+}
+
+/** Identical requests in flight may share one call. */
+export const shareable = (job: Job): job is Job & { readonly key: string } =>
+  job.key !== undefined && job.options.cache !== "refresh"
+
+/** The leader's own budget, deadline or place in the queue say nothing about those who joined it. */
+export const leadersOwn = (error: GovernorError): boolean => error._tag !== "ClaudeError"
+
+export const callOptions = ({ options }: Job): CallOptions => ({ headers: options.headers, apiKey: options.apiKey })

@@ -1,0 +1,108 @@
+import { type Cause, Clock, Effect, Option, Random } from "effect"
+import { ResponseCache } from "../cache/ResponseCache.ts"
+import type { Caller } from "../domain/Caller.ts"
+import type { AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
+import { TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
+import { ModelCatalog } from "../models/ModelCatalog.ts"
+import { ModelRouter } from "../models/ModelRouter.ts"
+import { Settings } from "../Settings.ts"
+import type { Accounts } from "./Accounts.ts"
+import { failureOf } from "./Billing.ts"
+import type { Degraded } from "./Degraded.ts"
+import type { GovernedAnswer, RunOptions } from "./Governed.ts"
+import type { Job } from "./Job.ts"
+
+/** What comes before and after the upstream call: naming, routing, cache, and what headers teach the limiter. */
+export interface Reception {
+  /** Routes and names the request; answers it at once when the cache can. */
+  readonly receive: (request: MessagesRequest, caller: Caller, options: RunOptions) => Effect.Effect<Received>
+  readonly observe: (job: Job, status: number, headers: Readonly<Record<string, string>>) => Effect.Effect<void>
+  readonly observeFailure: (job: Job, cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  readonly store: (job: Job, message: AssistantMessage) => Effect.Effect<void>
+}
+
+export interface Received {
+  readonly job: Job
+  readonly hit: GovernedAnswer | undefined
+}
+
+const betasOf = ({ headers }: RunOptions): ReadonlyArray<string> => {
+  const betas = headers?.["anthropic-beta"]
+  return betas === undefined ? [] : betas.split(",").map((beta) => beta.trim())
+}
+
+/** Unique in all processes: when the process began, 64 random bits, a counter. */
+const makeIds = Effect.gen(function* () {
+  const started = yield* Clock.currentTimeMillis
+  const random = [yield* Random.nextIntBetween(0, 2 ** 32), yield* Random.nextIntBetween(0, 2 ** 32)]
+  const prefix = [started, ...random].map((part) => part.toString(36)).join("")
+  let count = 0
+  return (): string => `req_${prefix}_${(++count).toString(36)}`
+})
+
+export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, accounts: Accounts) {
+  const { enabled, tokenManagementEnabled } = yield* Settings
+  const router = yield* ModelRouter
+  const catalog = yield* ModelCatalog
+  const cache = yield* ResponseCache
+  const limiter = yield* TokenRateLimiter
+  const nextId = yield* makeIds
+
+  const stay = (request: MessagesRequest) => ({ model: catalog.get(request.model), id: request.model, reason: "" })
+
+  const route = (request: MessagesRequest, caller: Caller) =>
+    tokenManagementEnabled
+      ? degraded.guard("model router", () => router.route(request, caller), undefined)
+      : Effect.map(catalog.resolve(request.model), (model) => ({ ...stay(request), model }))
+
+  const keyOf = (request: MessagesRequest, caller: Caller, options: RunOptions) =>
+    enabled.responseCache && options.cache !== "off"
+      ? degraded.attempt(
+          "response cache",
+          (): string | undefined => cache.key(request, caller.tenant, betasOf(options)) || undefined,
+          () => undefined
+        )
+      : Effect.undefined
+
+  const lookup = (key: string) =>
+    degraded.guard("response cache", () => cache.lookup(key), Option.none<AssistantMessage>())
+
+  const receive: Reception["receive"] = Effect.fnUntraced(function* (asked, caller, options) {
+    const { model, id } = (yield* route(asked, caller)) ?? stay(asked)
+    const request = id === asked.model ? asked : { ...asked, model: id }
+    const key = yield* keyOf(request, caller, options)
+    const job: Job = {
+      requestId: options.requestId ?? nextId(),
+      caller,
+      request,
+      model,
+      key,
+      options,
+      sent: false,
+      led: false
+    }
+    if (key === undefined || options.cache === "refresh") return { job, hit: undefined }
+    const known = yield* lookup(key)
+    if (Option.isNone(known)) return { job, hit: undefined }
+    const message = known.value
+    const settlement = yield* Effect.uninterruptible(accounts.saved(job, message.usage, "hit"))
+    return { job, hit: { message, headers: {}, settlement } }
+  })
+
+  const observe: Reception["observe"] = (job, status, headers) =>
+    enabled.rateLimit
+      ? degraded.guard("rate limiter", () => limiter.observe(job.model.id, status, headers), undefined)
+      : Effect.void
+
+  const observeFailure: Reception["observeFailure"] = (job, cause) => {
+    const reason = failureOf(cause)?.reason
+    return reason !== undefined && "headers" in reason ? observe(job, reason.status, reason.headers) : Effect.void
+  }
+
+  const store: Reception["store"] = ({ key }, message) =>
+    key === undefined
+      ? Effect.void
+      : Effect.asVoid(degraded.guard("response cache", () => cache.store(key, message), false))
+
+  return { receive, observe, observeFailure, store } satisfies Reception
+})
