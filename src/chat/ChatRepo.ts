@@ -1,45 +1,19 @@
-import { Context, type Effect, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
+import { SecureRandom } from "effect/crypto"
+import type { SqlClient } from "effect/sql"
+import { defaultCaller } from "../domain/Caller.ts"
 import type { Agent, Conversation, Segment, StoredMessage } from "../domain/Conversation.ts"
-import type { Content, Role } from "../domain/Message.ts"
+import type { Settings } from "../Settings.ts"
+import type { History, HistoryBound, ListPage, MessagesPage, NewConversation, NewMessage } from "./ChatInput.ts"
+import * as Input from "./ChatInput.ts"
+import { type ChatRepoError, ConversationNotFound } from "./ChatRepoError.ts"
+import type { ChatStore } from "./ChatStore.ts"
+import { Database, type DatabaseUnavailable } from "./Database.ts"
+import * as MemoryStore from "./MemoryStore.ts"
+import * as SqlStore from "./sql/SqlStore.ts"
 
-export class ConversationNotFound extends Schema.TaggedError<ConversationNotFound>()("ConversationNotFound", {
-  conversation: Schema.String
-}) {
-  override get message(): string {
-    return `There is no conversation "${this.conversation}". Create it first, or list the existing ones.`
-  }
-}
-
-/** The database did not do what it was asked. `reason` is for the log; nothing that was acknowledged is lost. */
-export class ChatRepoError extends Schema.TaggedError<ChatRepoError>()("ChatRepoError", {
-  operation: Schema.String,
-  reason: Schema.String,
-  retryable: Schema.Boolean
-}) {
-  override get message(): string {
-    return `The database could not ${this.operation}: ${this.reason}.${this.retryable ? " Try again." : ""}`
-  }
-}
-
-export interface NewConversation {
-  readonly id?: string | undefined
-  readonly tenant?: string | undefined
-  readonly title?: string | undefined
-  readonly model?: string | undefined
-}
-
-export interface NewMessage {
-  readonly role: Role
-  readonly content: Content
-  /** Estimated tokens. */
-  readonly tokens: number
-}
-
-/** The newest messages that fit a token budget, oldest first, and the segments that cover what lies before them. */
-export interface History {
-  readonly messages: ReadonlyArray<StoredMessage>
-  readonly segments: ReadonlyArray<Segment>
-}
+export type { History, NewConversation, NewMessage } from "./ChatInput.ts"
+export { ChatRepoError, ConversationNotFound } from "./ChatRepoError.ts"
 
 type Stored<A, E = never> = Effect.Effect<A, ChatRepoError | E>
 
@@ -47,16 +21,18 @@ type Stored<A, E = never> = Effect.Effect<A, ChatRepoError | E>
 export class ChatRepo extends Context.Service<
   ChatRepo,
   {
-    /** Creates a conversation, or returns the existing one when the id is taken by the same tenant. */
+    /**
+     * Creates a conversation, or returns the existing one as it is when the id is taken by the same tenant; another
+     * tenant's is a `conflict`.
+     */
     readonly create: (conversation: NewConversation) => Stored<Conversation>
     readonly get: (id: string) => Stored<Conversation, ConversationNotFound>
-    /** Newest first, by keyset: `before` is the id of the last one seen. */
-    readonly list: (page: {
-      readonly tenant?: string | undefined
-      readonly before?: string | undefined
-      readonly limit: number
-    }) => Stored<ReadonlyArray<Conversation>>
-    /** Appends in order, all or none; sequence numbers continue without gaps, also under concurrent writers. */
+    /** Newest first, by keyset: `before` is the id of the last one seen. `limit` is 1 to 10,000. */
+    readonly list: (page: ListPage) => Stored<ReadonlyArray<Conversation>>
+    /**
+     * Appends in order, all or none; sequence numbers continue without gaps, also under concurrent writers. The contents
+     * that come back are the very objects that were given. No message may take more than 32 MiB as JSON.
+     */
     readonly append: (
       id: string,
       messages: ReadonlyArray<NewMessage>
@@ -65,19 +41,14 @@ export class ChatRepo extends Context.Service<
      * Keyset, both bounds exclusive: the newest page, or the newest before `before`; with `after` alone the oldest after it
      * (`after: -1` reads from the start). Always in order of `seq`. `limit` is 1 to 10,000.
      */
-    readonly messages: (
-      id: string,
-      page: { readonly before?: number | undefined; readonly after?: number | undefined; readonly limit: number }
-    ) => Stored<ReadonlyArray<StoredMessage>, ConversationNotFound>
+    readonly messages: (id: string, page: MessagesPage) => Stored<ReadonlyArray<StoredMessage>, ConversationNotFound>
     /** Bounded in the query: newest messages until `maxTokens` or `limit` is reached; older ones as segments only. */
-    readonly history: (
-      id: string,
-      bound: { readonly maxTokens: number; readonly limit: number }
-    ) => Stored<History, ConversationNotFound>
+    readonly history: (id: string, bound: HistoryBound) => Stored<History, ConversationNotFound>
     /** By `from`, then detail. */
     readonly segments: (id: string) => Stored<ReadonlyArray<Segment>, ConversationNotFound>
     /** Idempotent by hash: a segment that exists stays as it is. */
     readonly saveSegments: (id: string, segments: ReadonlyArray<Segment>) => Stored<void, ConversationNotFound>
+    /** In order of name. */
     readonly agents: (id: string) => Stored<ReadonlyArray<Agent>, ConversationNotFound>
     /** Upserts by name; an older `lastSeq` never overwrites a newer one. */
     readonly saveAgents: (id: string, agents: ReadonlyArray<Agent>) => Stored<void, ConversationNotFound>
@@ -85,4 +56,89 @@ export class ChatRepo extends Context.Service<
     readonly layout: (id: string) => Stored<string | null, ConversationNotFound>
     readonly saveLayout: (id: string, layout: string) => Stored<void, ConversationNotFound>
   }
->()("sluice/chat/ChatRepo") {}
+>()("sluice/chat/ChatRepo") {
+  /** On whatever database `SqlClient` is; see `Database` for the two that are known to work. */
+  static readonly layerNoDeps: Layer.Layer<ChatRepo, never, SqlClient.SqlClient> = Layer.effect(
+    ChatRepo,
+    Effect.flatMap(SqlStore.make, (store) => make(store))
+  )
+
+  /** On the database that the settings name. */
+  static readonly layer: Layer.Layer<ChatRepo, DatabaseUnavailable, Settings> = Layer.provide(
+    ChatRepo.layerNoDeps,
+    Database.layer
+  )
+
+  /** Everything in this process, unbounded and gone with it: for specs. */
+  static readonly layerMemory: Layer.Layer<ChatRepo> = Layer.effect(
+    ChatRepo,
+    Effect.flatMap(MemoryStore.make, (store) => make(store))
+  )
+}
+
+const accept = {
+  create: Input.accept(Input.NewConversation, "create a conversation"),
+  list: Input.accept(Input.ListPage, "list conversations"),
+  messages: Input.accept(Input.MessagesPage, "read messages"),
+  history: Input.accept(Input.HistoryBound, "read the history"),
+  segments: Input.accept(Input.Segments, "save segments"),
+  agents: Input.accept(Input.Agents, "save agents"),
+  layout: Input.accept(Input.Layout, "save the layout")
+}
+
+const isId = Schema.is(Input.ConversationId)
+
+/** An id that cannot be stored is the id of nothing. */
+const found = (id: string): Effect.Effect<void, ConversationNotFound> =>
+  isId(id) ? Effect.void : Effect.fail(new ConversationNotFound({ conversation: id }))
+
+const makeCreate = (store: ChatStore, random: SecureRandom.SecureRandom["Service"]) =>
+  Effect.fn("ChatRepo.create")(
+    function* (conversation: NewConversation) {
+      yield* accept.create(conversation)
+      const id = conversation.id ?? (yield* random.uuidV7())
+      const tenant = conversation.tenant ?? defaultCaller.tenant
+      const stored = yield* store.create({ ...conversation, id, tenant })
+      return stored.tenant === tenant ? stored : yield* Input.otherTenant(id)
+    },
+    // A conversation is never deleted: what was just created, or in the way, is there.
+    Effect.catchTag("ConversationNotFound", Effect.die)
+  )
+
+/** The same checks in front of every store. */
+const make = Effect.fnUntraced(function* (store: ChatStore) {
+  const random = yield* SecureRandom.SecureRandom
+  return ChatRepo.of({
+    create: makeCreate(store, random),
+    get: Effect.fn("ChatRepo.get")((id) => Effect.andThen(found(id), store.get(id))),
+    list: Effect.fn("ChatRepo.list")((page) => Effect.flatMap(accept.list(page), store.list)),
+    append: Effect.fn("ChatRepo.append")(function* (id, messages) {
+      yield* found(id)
+      const encoded = yield* Input.encodeMessages(messages)
+      return encoded.length === 0 ? yield* Effect.as(store.get(id), []) : yield* store.append(id, encoded)
+    }),
+    messages: Effect.fn("ChatRepo.messages")(function* (id, page) {
+      yield* found(id)
+      return yield* store.messages(id, yield* accept.messages(page))
+    }),
+    history: Effect.fn("ChatRepo.history")(function* (id, bound) {
+      yield* found(id)
+      return yield* store.history(id, yield* accept.history(bound))
+    }),
+    segments: Effect.fn("ChatRepo.segments")((id) => Effect.andThen(found(id), store.segments(id))),
+    saveSegments: Effect.fn("ChatRepo.saveSegments")(function* (id, segments) {
+      yield* found(id)
+      yield* store.saveSegments(id, yield* accept.segments(segments))
+    }),
+    agents: Effect.fn("ChatRepo.agents")((id) => Effect.andThen(found(id), store.agents(id))),
+    saveAgents: Effect.fn("ChatRepo.saveAgents")(function* (id, agents) {
+      yield* found(id)
+      yield* store.saveAgents(id, yield* accept.agents(agents))
+    }),
+    layout: Effect.fn("ChatRepo.layout")((id) => Effect.andThen(found(id), store.layout(id))),
+    saveLayout: Effect.fn("ChatRepo.saveLayout")(function* (id, layout) {
+      yield* found(id)
+      yield* store.saveLayout(id, yield* accept.layout(layout))
+    })
+  })
+}, Effect.provide(SecureRandom.layerWebCrypto))

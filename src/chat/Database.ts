@@ -5,9 +5,9 @@ import { Reactivity } from "effect/reactivity"
 import { Migrator, SqlClient } from "effect/sql"
 import { Settings } from "../Settings.ts"
 import { DatabaseUnavailable } from "./DatabaseUnavailable.ts"
-import * as Embedded from "./embedded/index.ts"
+import * as Embedded from "./embedded/Embedded.ts"
 import { migrations } from "./migrations/index.ts"
-import * as Server from "./server.ts"
+import * as Server from "./Server.ts"
 
 export { DatabaseUnavailable } from "./DatabaseUnavailable.ts"
 

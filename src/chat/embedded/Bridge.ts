@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream"
 import { Clock, Effect, Exit, Option, Queue, Scope } from "effect"
 import { type Engine, EngineFailed } from "./Engine.ts"
-import * as Protocol from "./protocol.ts"
+import * as Protocol from "./Protocol.ts"
 import { type Job, Session } from "./Session.ts"
 
 export interface BridgeOptions {

@@ -1,8 +1,8 @@
 import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
 import { Data, Deferred, Effect, Exit, type Scope } from "effect"
-import type { Reply, Request } from "./messages.ts"
-import type { Options } from "./pglite.ts"
+import type { Options } from "./Pglite.ts"
+import type { Reply, Request } from "./WorkerMessages.ts"
 
 /** The backend is dead; what it was doing is not committed unless it was acknowledged. */
 export class EngineFailed extends Data.TaggedError("EngineFailed")<{ readonly reason: string }> {}
@@ -16,7 +16,7 @@ export interface Engine {
 }
 
 // The emitted build keeps this URL as it is written, so the extension must come from the file that runs.
-const workerUrl = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+const workerUrl = new URL(`./PgliteWorker${extname(import.meta.url)}`, import.meta.url)
 
 type Answer = Deferred.Deferred<Uint8Array<ArrayBuffer>, EngineFailed>
 

@@ -1,5 +1,5 @@
 import { Duplex } from "node:stream"
-import * as Protocol from "./protocol.ts"
+import * as Protocol from "./Protocol.ts"
 
 /** What a session asks of the backend: run this batch, or (`farewell`) forget what the session left there. */
 export interface Job {

@@ -33,7 +33,7 @@ export default Effect.gen(function* () {
   yield* sql`CREATE INDEX messages_by_tokens ON messages (conversation, tokens_before, seq)`
   yield* sql`CREATE TABLE segments (
     conversation bigint NOT NULL REFERENCES conversations (key),
-    hash text NOT NULL,
+    hash text COLLATE "C" NOT NULL,
     detail text NOT NULL,
     from_seq integer NOT NULL,
     to_seq integer NOT NULL,

@@ -1,7 +1,7 @@
 import { fsyncSync } from "node:fs"
 import { PGlite } from "@electric-sql/pglite"
 import { NodeFS } from "@electric-sql/pglite/nodefs"
-import { concat } from "./protocol.ts"
+import { concat } from "./Protocol.ts"
 
 /** How a backend is opened; only what a structured clone can carry. Without a directory the data live in memory. */
 export interface Options {

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads"
 import type { PGlite } from "@electric-sql/pglite"
-import type { Reply, Request } from "./messages.ts"
-import * as Pglite from "./pglite.ts"
+import * as Pglite from "./Pglite.ts"
+import type { Reply, Request } from "./WorkerMessages.ts"
 
 const send = (reply: Reply, transfer: ReadonlyArray<ArrayBuffer> = []): void => parentPort?.postMessage(reply, transfer)
 
