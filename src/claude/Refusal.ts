@@ -1,0 +1,65 @@
+import { ClaudeError, Overloaded, RateLimited, Rejected, ServerFault } from "./ClaudeError.ts"
+
+type Headers = Readonly<Record<string, string>>
+
+interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: unknown
+}
+
+const spendCodes: ReadonlySet<unknown> = new Set([
+  "enforced_spend_limit_reached",
+  "contract_spend_limit_reached",
+  "linked_organization_spend_limit_reached"
+])
+
+const field = (u: unknown, name: string): unknown =>
+  typeof u === "object" && u !== null && Object.hasOwn(u, name) ? (u as Record<string, unknown>)[name] : undefined
+
+/** `error.details.error_code` of an Anthropic error body. */
+export const errorCode = (body: unknown): unknown => field(field(field(body, "error"), "details"), "error_code")
+
+/** `error.type` and `error.message` of an Anthropic error body, as one line. */
+export const errorText = (body: unknown): string => {
+  const error = field(body, "error")
+  const text = [field(error, "type"), field(error, "message")].filter((part) => typeof part === "string")
+  return text.length > 0 ? text.join(": ") : "error without a message"
+}
+
+/** `error.type` of an Anthropic error body. */
+export const errorType = (body: unknown): unknown => field(field(body, "error"), "type")
+
+const wait = (millis: number): number | null => (Number.isFinite(millis) ? Math.max(0, Math.ceil(millis)) : null)
+
+/** `retry-after-ms`, or `retry-after` in seconds or as an HTTP date; milliseconds, null when there is none. */
+export const retryAfterMillis = (headers: Headers, nowMillis: number): number | null => {
+  const millis = Number.parseFloat(headers["retry-after-ms"] ?? "")
+  if (Number.isFinite(millis)) return wait(millis)
+  const value = headers["retry-after"]
+  if (value === undefined) return null
+  return /^\s*[\d.]+\s*$/.test(value) ? wait(Number.parseFloat(value) * 1000) : wait(Date.parse(value) - nowMillis)
+}
+
+const rateKind = ({ body, headers }: Answer): "rate" | "ramp" | "spend" => {
+  const code = errorCode(body)
+  if (code === "ramp_limit_exceeded") return "ramp"
+  if (spendCodes.has(code)) return "spend"
+  const hinted = "retry-after" in headers || "retry-after-ms" in headers
+  return !hinted && /spend limit|usage limits/i.test(errorText(body)) ? "spend" : "rate"
+}
+
+/** The error that a status other than 2xx means, with upstream's own body, headers and request id. */
+export const refusal = (answer: Answer, nowMillis: number): ClaudeError => {
+  const { body, headers, status } = answer
+  const id = headers["request-id"] ?? field(body, "request_id")
+  const common = { status, body, headers, requestId: typeof id === "string" ? id : null }
+  const retry = retryAfterMillis(headers, nowMillis)
+  if (status === 429 || (status === 402 && spendCodes.has(errorCode(body)))) {
+    return new ClaudeError({ reason: new RateLimited({ ...common, kind: rateKind(answer), retryAfterMillis: retry }) })
+  }
+  if (status === 529) return new ClaudeError({ reason: new Overloaded({ ...common, retryAfterMillis: retry }) })
+  return status >= 500
+    ? new ClaudeError({ reason: new ServerFault({ ...common, retryAfterMillis: retry }) })
+    : new ClaudeError({ reason: new Rejected(common) })
+}
