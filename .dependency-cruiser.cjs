@@ -86,10 +86,14 @@ module.exports = {
     },
     {
       name: "the-simulator-stands-alone",
-      comment: "claude/ imports it, so it may import what lies below claude/, the API's rules, and the interface it implements",
+      comment:
+        "claude/ imports it, so it may import what lies below claude/, the API's rules, and the interface it implements",
       severity: "error",
       from: { path: "^src/testing/(simulator/|rules/|ApiRules\\.ts$)" },
-      to: { path: "^src/", pathNot: "^src/(testing/(simulator/|rules/|ApiRules\\.ts$)|domain/|models/|claude/Wire\\.ts$)" }
+      to: {
+        path: "^src/",
+        pathNot: "^src/(testing/(simulator/|rules/|ApiRules\\.ts$)|domain/|models/|claude/Wire\\.ts$)"
+      }
     },
     {
       name: "nobody-imports-the-composition",
