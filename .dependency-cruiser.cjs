@@ -92,7 +92,7 @@ module.exports = {
       from: { path: "^src/testing/(simulator/|rules/|ApiRules\\.ts$)" },
       to: {
         path: "^src/",
-        pathNot: "^src/(testing/(simulator/|rules/|ApiRules\\.ts$)|domain/|models/|claude/Wire\\.ts$)"
+        pathNot: "^src/(testing/(simulator/|rules/|ApiRules\\.ts$)|domain/|models/|claude/(Wire|ClaudeError)\\.ts$)"
       }
     },
     {
