@@ -3,7 +3,7 @@ import type { Segment, StoredMessage } from "../domain/Conversation.ts"
 import type { Message } from "../domain/Message.ts"
 import type { Layout } from "./Layout.ts"
 import { currentRound, cutAtOrAfter, cutAtOrBefore } from "./Rounds.ts"
-import { boundHeavy, make, type SegmentMaker } from "./Segments.ts"
+import { boundHeavy, make, type SegmentMaker, total } from "./Segments.ts"
 import { longestBlock, shrinkContent } from "./Shrink.ts"
 
 /** How far one compaction goes. */
@@ -14,14 +14,15 @@ export interface Plan {
   /** Of those, this many newest stay uncut; blocks of the others are cut to `chars`. */
   readonly freshMessages: number
   readonly chars: number
+  /** Tokens of all heavy, and of all light segments. */
+  readonly heavyTokens: number
+  readonly lightTokens: number
 }
 
 export interface Bands {
   readonly midMessages: number
   /** Messages per segment, about. */
   readonly segmentMessages: number
-  /** Tokens of all heavy segments together. */
-  readonly heavyTokens: number
 }
 
 export interface Source {
@@ -67,26 +68,40 @@ const runs = (
   return out
 }
 
-/** Makes the segments that the new boundary asks for: light ones behind it, heavy ones where light ones have aged. */
-const segmentsUpTo = Effect.fnUntraced(function* (source: Source, boundary: number, bands: Bands, maker: SegmentMaker) {
-  const { layout, retained } = source
+interface Making {
+  readonly source: Source
+  readonly bands: Bands
+  readonly plan: Plan
+  readonly maker: SegmentMaker
+}
+
+/** Oldest first, light segments become heavy: when their messages have left the mid band, or there are too many of them. */
+const ageing = Effect.fnUntraced(function* ({ bands, maker, plan, source }: Making, light: ReadonlyArray<Segment>) {
+  const { retained } = source
   const base = retained[0]?.seq ?? 0
   const aged = base + retained.length - bands.midMessages
-  const slice = (from: number, to: number) => retained.slice(Math.max(0, from - base), Math.max(0, to - base))
-  const heavy: Array<Segment> = layout.segments.filter((s) => s.detail === "heavy")
-  const light: Array<Segment> = []
-  for (const segment of layout.segments) {
-    if (segment.detail === "heavy") continue
-    const ages = segment.to <= aged && segment.from >= base
-    if (ages) heavy.push(yield* make(maker, "heavy", slice(segment.from, segment.to)))
-    else light.push(segment)
+  const heavy: Array<Segment> = []
+  let left = total(light)
+  for (const segment of light) {
+    if (segment.to > aged && left <= plan.lightTokens) break
+    left -= segment.tokens
+    heavy.push(yield* make(maker, "heavy", retained.slice(segment.from - base, segment.to - base)))
   }
-  for (const run of runs(retained, layout.boundary - base, boundary - base, bands.segmentMessages)) {
-    const last = run.at(-1)
-    const old = light.length === 0 && last !== undefined && last.seq < aged
-    ;(old ? heavy : light).push(yield* make(maker, old ? "heavy" : "light", run))
-  }
-  return [...(yield* boundHeavy(maker, heavy, bands.heavyTokens)), ...light]
+  return [...heavy, ...light.slice(heavy.length)]
+})
+
+/** The segments that the new boundary asks for. Heavy ones that exist stay as they are, unless they outgrow their room. */
+const segmentsUpTo = Effect.fnUntraced(function* (making: Making, boundary: number) {
+  const { bands, maker, plan, source } = making
+  const { layout, retained } = source
+  const base = retained[0]?.seq ?? 0
+  const fresh = runs(retained, layout.boundary - base, boundary - base, bands.segmentMessages)
+  const light = layout.segments.filter((segment) => segment.detail === "light")
+  const added = yield* Effect.forEach(fresh, (run) => make(maker, "light", run))
+  const aged = yield* ageing(making, [...light, ...added])
+  const heavy = [...layout.segments, ...aged].filter((segment) => segment.detail === "heavy")
+  const bounded = yield* boundHeavy(maker, heavy, plan.heavyTokens)
+  return [...bounded, ...aged.filter((segment) => segment.detail === "light")]
 })
 
 const shrunkBy = (messages: ReadonlyArray<StoredMessage>, start: number, plan: Plan): ReadonlyMap<number, number> => {
@@ -103,7 +118,7 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
   const { layout, retained } = source
   const base = retained[0]?.seq ?? 0
   const boundary = Math.max(layout.boundary, base + recentStart(source, plan))
-  const segments = yield* segmentsUpTo(source, boundary, bands, maker)
+  const segments = yield* segmentsUpTo({ source, plan, bands, maker }, boundary)
   const passed = retained.slice(Math.max(0, layout.boundary - base), boundary - base)
   const next: Layout = {
     boundary,

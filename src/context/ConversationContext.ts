@@ -26,7 +26,6 @@ export interface ContextOptions {
 
 /** A summary of 200 words takes about 300 tokens; a light one may take twice as much. */
 const tokensPerWord = 1.5
-const heavyShare = 0.16
 
 /**
  * One conversation's context in memory: what the last compaction fixed, and the messages since. Work per request grows
@@ -101,6 +100,13 @@ export class ConversationContext {
     return end === this.retained.length ? this.retained : this.retained.slice(0, end)
   }
 
+  /** Tokens of trailing assistant messages, which no request holds yet. */
+  private waitingTokens(model: string): number {
+    return this.retained
+      .slice(this.sendable().length)
+      .reduce((sum, message) => sum + this.options.estimator.message(message, model).tokens, 0)
+  }
+
   private freshRenderer(): Renderer {
     const { segments, shrunk, thinkingFrom } = this.layout
     return new Renderer({ thinkingFrom, shrunk }, opening(segments))
@@ -171,8 +177,14 @@ export class ConversationContext {
     const room = this.room(shell)
     if (room <= 0) return Effect.fail(this.tooLarge(-1, maxTokens - room))
     const heavy = Math.ceil(Math.min(summaryWords * tokensPerWord, room * 0.05))
-    const maker = { conversation, model: shell.model, summarizer, maxTokens: { heavy, light: 2 * heavy } }
-    const bands = { midMessages, segmentMessages, heavyTokens: Math.floor(room * heavyShare) }
+    const maker = {
+      conversation,
+      model: shell.model,
+      summarizer,
+      maxTokens: { heavy, light: 2 * heavy },
+      fullRun: segmentMessages
+    }
+    const bands = { midMessages, segmentMessages }
     const source = this.source(shell.model)
     const context = this
     return Effect.gen(function* () {
@@ -241,8 +253,8 @@ export class ConversationContext {
       entries: this.entries(shell.model),
       estimatedTokens: tokens,
       upperBound,
-      rawMessages: this.next,
-      rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary,
+      rawMessages: this.rendered,
+      rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary - this.waitingTokens(shell.model),
       cacheControl: { type: "ephemeral" },
       breakpoints: [...breakpoints, ...openingBreakpoints(this.layout.segments), "end"],
       compaction

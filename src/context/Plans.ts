@@ -5,16 +5,25 @@ import type { Plan } from "./Compactor.ts"
  * first one leaves the recent band a fifth of the room, so that the context may triple before the next compaction.
  */
 export const plans = (room: number, recentMessages: number): ReadonlyArray<Plan> => {
-  const recent = (share: number, messages: number, freshMessages: number, chars: number): Plan => ({
-    recentTokens: Math.floor(room * share),
-    recentMessages: messages,
-    freshMessages,
-    chars
+  const tokens = (share: number) => Math.floor(room * share)
+  const segments = { heavyTokens: tokens(0.16), lightTokens: tokens(0.08) }
+  const third = Math.ceil(recentMessages / 3)
+  const lastResort = (chars: number, share: number): Plan => ({
+    recentTokens: 0,
+    recentMessages: 0,
+    freshMessages: 0,
+    chars,
+    heavyTokens: tokens(0.16 * share),
+    lightTokens: tokens(0.08 * share)
   })
   return [
-    recent(0.2, recentMessages, Math.ceil(recentMessages / 3), 2_000),
-    recent(0.1, Math.ceil(recentMessages / 3), 4, 1_000),
-    ...[64_000, 16_000, 4_000, 1_000, 250].map((chars) => recent(0, 0, 0, chars))
+    { ...segments, recentTokens: tokens(0.2), recentMessages, freshMessages: third, chars: 2_000 },
+    { ...segments, recentTokens: tokens(0.1), recentMessages: third, freshMessages: 4, chars: 1_000 },
+    lastResort(64_000, 1),
+    lastResort(16_000, 1),
+    lastResort(4_000, 1),
+    lastResort(1_000, 0.5),
+    lastResort(250, 0.25)
   ]
 }
 

@@ -7,9 +7,16 @@ export interface SegmentMaker {
   readonly conversation: string
   readonly model: string
   readonly summarizer: Summarizer["Service"]
-  /** Tokens one segment of each detail may take. */
+  /** Tokens one segment of each detail may take, when it covers `fullRun` messages or more. */
   readonly maxTokens: Readonly<Record<Detail, number>>
+  readonly fullRun: number
 }
+
+/** Few messages get a share of the room, but enough for what they were about. */
+const least: Readonly<Record<Detail, number>> = { light: 120, heavy: 80 }
+
+const roomFor = ({ fullRun, maxTokens }: SegmentMaker, detail: Detail, messages: number): number =>
+  Math.min(maxTokens[detail], Math.max(least[detail], Math.ceil((maxTokens[detail] * messages) / fullRun)))
 
 const digest = (detail: string, parts: ReadonlyArray<string>): string =>
   hash("sha256", [detail, ...parts].join("\u0000"), "hex")
@@ -20,14 +27,9 @@ export const make = Effect.fnUntraced(function* (
   detail: Detail,
   messages: ReadonlyArray<StoredMessage>
 ) {
-  const { conversation, maxTokens, model, summarizer } = maker
-  const { text, tokens } = yield* summarizer.summarize({
-    conversation,
-    detail,
-    messages,
-    maxTokens: maxTokens[detail],
-    model
-  })
+  const { conversation, model, summarizer } = maker
+  const maxTokens = roomFor(maker, detail, messages.length)
+  const { text, tokens } = yield* summarizer.summarize({ conversation, detail, messages, maxTokens, model })
   const segment: Segment = {
     hash: digest(
       detail,
@@ -62,10 +64,21 @@ const mergeRun = Effect.fnUntraced(function* (maker: SegmentMaker, run: Readonly
   return merged
 })
 
-const total = (segments: ReadonlyArray<Segment>): number => segments.reduce((sum, s) => sum + s.tokens, 0)
+export const total = (segments: ReadonlyArray<Segment>): number => segments.reduce((sum, s) => sum + s.tokens, 0)
+
+/** How many of the oldest segments make up `share` of the tokens; two at least. */
+const oldest = (segments: ReadonlyArray<Segment>, share: number): number => {
+  const wanted = total(segments) * share
+  let tokens = 0
+  const count = segments.findIndex((segment) => {
+    tokens += segment.tokens
+    return tokens >= wanted
+  })
+  return Math.min(segments.length, Math.max(2, count + 1))
+}
 
 /**
- * Keeps the heavy segments within `budget` tokens: when they outgrow it, the older half becomes one segment of a third of
+ * Keeps the heavy segments within `budget` tokens: when they outgrow it, the older ones become one segment of a third of
  * the budget. That rewrites the prefix, so it happens rarely: each time makes room for as many segments as it removed.
  */
 export const boundHeavy = Effect.fnUntraced(function* (
@@ -73,14 +86,11 @@ export const boundHeavy = Effect.fnUntraced(function* (
   heavy: ReadonlyArray<Segment>,
   budget: number
 ) {
-  if (total(heavy) <= budget || heavy.length < 2) return heavy
-  let count = 0
-  let tokens = 0
-  for (const segment of heavy) {
-    if (count >= 2 && tokens >= total(heavy) * 0.6) break
-    tokens += segment.tokens
-    count++
+  let segments = heavy
+  while (total(segments) > budget && segments.length > 1) {
+    const count = oldest(segments, 0.6)
+    const merged = yield* mergeRun(maker, segments.slice(0, count), Math.floor(budget / 3))
+    segments = [merged, ...segments.slice(count)]
   }
-  const merged = yield* mergeRun(maker, heavy.slice(0, count), Math.max(100, Math.floor(budget / 3)))
-  return [merged, ...heavy.slice(count)]
+  return segments
 })
