@@ -1,4 +1,5 @@
 import { Context, Layer } from "effect"
+import { Simulator } from "../testing/simulator/Simulator.ts"
 import { makeRecorded, type RecordedMessage } from "./ClaudeRecorded.ts"
 import type { ClaudeService } from "./ClaudeService.ts"
 import { makeSimulated } from "./ClaudeSimulated.ts"
@@ -9,8 +10,14 @@ export type { AttemptEvent, CallOptions, ClaudeAnswer, ClaudeStream, CountTokens
 
 /** The upstream: one call, one attempt. Retry and the circuit breaker are in `claude/Retry.ts`, around it. */
 export class Claude extends Context.Service<Claude, ClaudeService>()("sluice/claude/Claude") {
-  /** Over the `Wire` that is provided: with `Simulator.layer` (sluice/testing) the simulator in process. */
-  static readonly layerSimulated: Layer.Layer<Claude, never, Wire> = Layer.effect(this, makeSimulated)
+  /**
+   * Over the `Wire` that is provided. A test that wants to script, limit or break the simulator, or read its bill,
+   * writes `Claude.layerSimulatedNoDeps.pipe(Layer.provideMerge(Simulator.layerWith({ … })))`.
+   */
+  static readonly layerSimulatedNoDeps: Layer.Layer<Claude, never, Wire> = Layer.effect(this, makeSimulated)
+
+  /** The simulator in process, with a bill of its own. */
+  static readonly layerSimulated: Layer.Layer<Claude> = Layer.provide(Claude.layerSimulatedNoDeps, Simulator.layer)
 
   /** Answers from a transcript, in order: its assistant messages with their usage. */
   static readonly layerRecorded = (messages: ReadonlyArray<RecordedMessage>): Layer.Layer<Claude> =>

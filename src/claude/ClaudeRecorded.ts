@@ -1,9 +1,9 @@
 import { Effect, Ref, Stream } from "effect"
 import { blocksOf, type Message } from "../domain/Message.ts"
 import type { ApiUsage, AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
+import { messageEvents } from "../testing/simulator/MessageEvents.ts"
 import { ClaudeError, Rejected } from "./ClaudeError.ts"
 import type { CallOptions, ClaudeService } from "./ClaudeService.ts"
-import { messageEvents } from "./MessageEvents.ts"
 
 /** A message of a transcript: an assistant one may carry what the API reported with it. */
 export interface RecordedMessage extends Message {

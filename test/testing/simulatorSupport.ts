@@ -5,7 +5,7 @@ import type { MessagesRequest, StreamEvent } from "../../src/domain/MessagesRequ
 import { Simulator, type SimulatorOptions } from "../../src/testing/simulator/Simulator.ts"
 
 export const simulated = (options: SimulatorOptions = {}) =>
-  Claude.layerSimulated.pipe(Layer.provideMerge(Simulator.layerWith(options)))
+  Claude.layerSimulatedNoDeps.pipe(Layer.provideMerge(Simulator.layerWith(options)))
 
 export const user = (content: Message["content"]): Message => ({ role: "user", content })
 

@@ -1,5 +1,5 @@
-import { messageEvents } from "../../claude/MessageEvents.ts"
 import type { AssistantMessage, StreamEvent } from "../../domain/MessagesRequest.ts"
+import { messageEvents } from "./MessageEvents.ts"
 
 /** One event, and the output tokens that were generated for it. */
 export interface Step {

@@ -1,5 +1,5 @@
-import { type ContentBlock, isText, isToolUse } from "../domain/Message.ts"
-import type { ApiUsage, AssistantMessage, StreamEvent } from "../domain/MessagesRequest.ts"
+import { type ContentBlock, isText, isToolUse } from "../../domain/Message.ts"
+import type { ApiUsage, AssistantMessage, StreamEvent } from "../../domain/MessagesRequest.ts"
 
 export interface MessageEventsOptions {
   /** Characters per delta; a block comes in one delta otherwise. */

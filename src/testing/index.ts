@@ -1,0 +1,7 @@
+export { type Rule as ApiRule, type ValidateOptions, type Violation, validate } from "./ApiRules.ts"
+export type { BillEntry, BillTotal } from "./simulator/Bill.ts"
+export { Fault } from "./simulator/Faults.ts"
+export type { LimitOptions } from "./simulator/Limits.ts"
+export { messageEvents } from "./simulator/MessageEvents.ts"
+export { type Answer, callTools, type Rule, respond, say } from "./simulator/Responder.ts"
+export { Simulator, type SimulatorOptions, type SimulatorService } from "./simulator/Simulator.ts"
