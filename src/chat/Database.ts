@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
-import { Context, Effect, Layer, Option, type Redacted, type Scope, String } from "effect"
+import { Clock, Context, Effect, Layer, Option, type Redacted, type Scope, String } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { Migrator, SqlClient } from "effect/sql"
 import { Settings } from "../Settings.ts"
@@ -37,7 +37,8 @@ const provide = (
 ): Layer.Layer<Provided, DatabaseUnavailable> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const sql = yield* acquire
+      // Threads, disks and connections live in real time, whatever clock drives the program.
+      const sql = yield* Effect.provideService(acquire, Clock.Clock, Clock.Clock.defaultValue())
       yield* migrate.pipe(Effect.provideService(SqlClient.SqlClient, sql), Effect.mapError(notMigrated(location)))
       const check = sql`SELECT 1`.pipe(
         Effect.asVoid,
