@@ -1,7 +1,9 @@
 import { Migrator } from "effect/sql"
 import chat from "./0001_chat.ts"
+import ledger from "./0002_ledger.ts"
 
 /** Every migration, in order. Applied ones never change; a new one gets the next number. One statement per `yield*`. */
 export const migrations = Migrator.fromRecord({
-  "0001_chat": chat
+  "0001_chat": chat,
+  "0002_ledger": ledger
 })

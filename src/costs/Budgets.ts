@@ -1,0 +1,189 @@
+import { format, type NanoUsd, nanoUsd } from "../domain/Money.ts"
+
+/** Who a budget is for. Agents belong to their tenant. */
+export type BudgetScope = "all" | "tenant" | "agent" | "conversation" | "model"
+
+/** Dollars a day: one budget for everything, or one for each tenant, agent, conversation or model. */
+export interface BudgetRule {
+  readonly scope: BudgetScope
+  /** Only this tenant, agent, conversation or model; each one has a budget of its own otherwise. */
+  readonly key?: string | undefined
+  readonly limit: NanoUsd
+  /** Warns only, as COST_ALERT_THRESHOLD_USD does. */
+  readonly soft?: boolean | undefined
+}
+
+/** What a request is charged to. */
+export interface Subject {
+  readonly tenant: string
+  readonly agent: string
+  readonly conversation: string | null
+  readonly model: string
+}
+
+/** A budget's state at a moment that somebody should hear of. */
+export interface BudgetNotice {
+  readonly budget: string
+  /** Percent of the limit that was just reached: 50, 80, 90 or 100. */
+  readonly level: number
+  readonly spent: NanoUsd
+  readonly limit: NanoUsd
+  readonly soft: boolean
+}
+
+export interface Refusal {
+  readonly budget: string
+  readonly limit: NanoUsd
+  readonly spent: NanoUsd
+  readonly reserved: NanoUsd
+  /** The first refusal of this budget today. */
+  readonly first: boolean
+}
+
+interface Bucket {
+  readonly name: string
+  readonly rule: BudgetRule
+  spent: number
+  reserved: number
+  /** Limits granted on top, today. */
+  grants: number
+  level: number
+  refused: boolean
+}
+
+const emptyBucket = (name: string, rule: BudgetRule): Bucket => ({
+  name,
+  rule,
+  spent: 0,
+  reserved: 0,
+  grants: 0,
+  level: 0,
+  refused: false
+})
+
+const levels = [100, 90, 80, 50]
+
+/** The subject's own name in a scope; null where the scope has none for it. */
+const keyIn = ({ scope }: BudgetRule, subject: Subject): string | null => (scope === "all" ? "" : subject[scope])
+
+const idOf = (index: number, rule: BudgetRule, key: string, subject: Subject): string =>
+  rule.scope === "agent" ? JSON.stringify([index, subject.tenant, key]) : `${index}:${key}`
+
+const nameOf = (rule: BudgetRule, key: string, subject: Subject): string => {
+  if (rule.scope === "agent") return `agent ${subject.tenant}/${key}`
+  if (rule.scope !== "all") return `${rule.scope} ${key}`
+  return rule.soft === true ? "alert threshold" : "daily budget"
+}
+
+const limitOf = (bucket: Bucket): number => bucket.rule.limit * (1 + bucket.grants)
+const exhausted = (bucket: Bucket): boolean => bucket.rule.soft !== true && bucket.spent >= limitOf(bucket)
+
+const noticeOf = (bucket: Bucket): BudgetNotice => ({
+  budget: bucket.name,
+  level: bucket.level,
+  spent: nanoUsd(bucket.spent),
+  limit: nanoUsd(limitOf(bucket)),
+  soft: bucket.rule.soft === true
+})
+
+/**
+ * The day's budgets, in memory, O(rules) per request. What is reserved counts as spent until it is settled, so requests
+ * in flight cannot overshoot together. Nothing here waits: a call is atomic.
+ */
+export class Budgets {
+  private readonly rules: ReadonlyArray<BudgetRule>
+  private buckets = new Map<string, Bucket>()
+
+  constructor(rules: ReadonlyArray<BudgetRule>) {
+    this.rules = rules
+  }
+
+  /** Takes `estimate` from every budget of the subject, or from none: then says which one refused. */
+  reserve(subject: Subject, estimate: number): Refusal | undefined {
+    const buckets = this.of(subject)
+    for (const bucket of buckets) {
+      if (bucket.rule.soft === true || bucket.spent + bucket.reserved + estimate <= limitOf(bucket)) continue
+      const first = !bucket.refused
+      bucket.refused = true
+      const { name: budget, spent, reserved } = bucket
+      return { budget, limit: nanoUsd(limitOf(bucket)), spent: nanoUsd(spent), reserved: nanoUsd(reserved), first }
+    }
+    for (const bucket of buckets) bucket.reserved += estimate
+    return undefined
+  }
+
+  /** Gives a reservation back. */
+  release(subject: Subject, estimate: number): void {
+    for (const bucket of this.of(subject)) bucket.reserved = Math.max(0, bucket.reserved - estimate)
+  }
+
+  /** Adds what was spent (or takes back what was not); answers the budgets that reached a new level by it. */
+  charge(subject: Subject, cost: number): ReadonlyArray<BudgetNotice> {
+    const notices: Array<BudgetNotice> = []
+    for (const bucket of this.of(subject)) {
+      bucket.spent += cost
+      const reached = levels.find((level) => bucket.spent * 100 >= limitOf(bucket) * level) ?? 0
+      if (reached <= bucket.level) continue
+      bucket.level = reached
+      notices.push(noticeOf(bucket))
+    }
+    return notices
+  }
+
+  /** True when the budget for everything is used up. */
+  get isExhausted(): boolean {
+    return this.rules.some((rule, index) => {
+      const bucket = rule.scope === "all" ? this.buckets.get(`${index}:`) : undefined
+      return bucket !== undefined && exhausted(bucket)
+    })
+  }
+
+  /** Begins a new day: nothing is spent, what is in flight stays reserved. Answers the budgets that had been announced. */
+  reset(): ReadonlyArray<BudgetNotice> {
+    const announced = [...this.buckets.values()].filter((bucket) => bucket.level > 0 || bucket.refused)
+    const notices = announced.map(noticeOf)
+    for (const [key, bucket] of this.buckets) {
+      if (bucket.reserved === 0) this.buckets.delete(key)
+      else Object.assign(bucket, { spent: 0, grants: 0, level: 0, refused: false })
+    }
+    return notices
+  }
+
+  /** Grants every budget that is used up or has refused its limit once more, until the day ends. Answers their names. */
+  grant(): ReadonlyArray<string> {
+    const stopped = [...this.buckets.values()].filter((bucket) => bucket.refused || exhausted(bucket))
+    for (const bucket of stopped) {
+      bucket.grants++
+      bucket.refused = false
+    }
+    return stopped.map(({ name }) => name)
+  }
+
+  /** Extra limits by budget, to be kept over a restart. */
+  get grants(): Readonly<Record<string, number>> {
+    const granted = [...this.buckets.values()].filter((bucket) => bucket.grants > 0)
+    return Object.fromEntries(granted.map((bucket) => [bucket.name, bucket.grants]))
+  }
+
+  /** Puts back what `grants` told, for the budgets that exist. */
+  restoreGrants(grants: Readonly<Record<string, number>>): void {
+    for (const bucket of this.buckets.values()) bucket.grants = grants[bucket.name] ?? bucket.grants
+  }
+
+  private of(subject: Subject): ReadonlyArray<Bucket> {
+    const found: Array<Bucket> = []
+    for (const [index, rule] of this.rules.entries()) {
+      const key = keyIn(rule, subject)
+      if (key === null || (rule.key !== undefined && rule.key !== key)) continue
+      const id = idOf(index, rule, key, subject)
+      const known = this.buckets.get(id)
+      const bucket = known ?? emptyBucket(nameOf(rule, key, subject), rule)
+      if (known === undefined) this.buckets.set(id, bucket)
+      found.push(bucket)
+    }
+    return found
+  }
+}
+
+/** "$9.50 of $10.00". */
+export const share = (spent: NanoUsd, limit: NanoUsd): string => `${format(spent)} of ${format(limit)}`

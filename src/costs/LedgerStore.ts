@@ -1,0 +1,37 @@
+import type { Effect } from "effect"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type { NanoUsd } from "../domain/Money.ts"
+import type { Subject } from "./Budgets.ts"
+import type { CostReport, CostTotals, LedgerEntry, LedgerError, LedgerIntent } from "./Records.ts"
+
+/** What a cost tracker starts from. */
+export interface Opening {
+  readonly total: CostTotals
+  readonly today: CostTotals
+  /** What each subject spent today. */
+  readonly spent: ReadonlyArray<{ readonly subject: Subject; readonly costNanoUsd: NanoUsd }>
+  /** Requests that were sent, or about to be, when the process died. */
+  readonly intents: ReadonlyArray<LedgerIntent>
+  /** What `saveControl` kept last. */
+  readonly control: string | null
+}
+
+type Stored<A> = Effect.Effect<A, LedgerError>
+export type Rows = NonEmptyReadonlyArray<LedgerEntry>
+
+export interface LedgerStore {
+  /** Writes down that a request is about to be sent. */
+  readonly open: (intent: LedgerIntent) => Stored<void>
+  /** Adds a request's rows and closes its intent, in one step. False, and nothing added, when it had rows already. */
+  readonly book: (rows: Rows) => Stored<boolean>
+  /** Closes an intent without rows: nothing was sent. */
+  readonly cancel: (requestId: string) => Stored<void>
+  /** What a request was booked with; undefined when it was not. */
+  readonly costOf: (requestId: string) => Stored<NanoUsd | undefined>
+  /** One pass over the ledger. */
+  readonly opening: (day: string) => Stored<Opening>
+  /** Sums over the days `from` to `to`; of each kind of group the dearest `groups`, the rest as `(other)`. */
+  readonly report: (from: string, to: string, groups: number) => Stored<CostReport>
+  /** Keeps the tracker's own small state (a pause, today's grants). */
+  readonly saveControl: (control: string) => Stored<void>
+}
