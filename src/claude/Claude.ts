@@ -1,8 +1,11 @@
-import { Context, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
+import { Settings } from "../Settings.ts"
 import { Simulator } from "../testing/simulator/Simulator.ts"
+import { makeAnthropic } from "./ClaudeAnthropic.ts"
 import { makeRecorded, type RecordedMessage } from "./ClaudeRecorded.ts"
 import type { ClaudeService } from "./ClaudeService.ts"
 import { makeSimulated } from "./ClaudeSimulated.ts"
+import type { SdkOptions } from "./SdkWire.ts"
 import type { Wire } from "./Wire.ts"
 
 export type { RecordedMessage } from "./ClaudeRecorded.ts"
@@ -22,4 +25,18 @@ export class Claude extends Context.Service<Claude, ClaudeService>()("sluice/cla
   /** Answers from a transcript, in order: its assistant messages with their usage. */
   static readonly layerRecorded = (messages: ReadonlyArray<RecordedMessage>): Layer.Layer<Claude> =>
     Layer.effect(this, makeRecorded(messages))
+
+  /** The Messages API at `baseUrl`, through the SDK. */
+  static readonly layerAnthropic = (options: SdkOptions): Layer.Layer<Claude> =>
+    Layer.effect(this, makeAnthropic(options))
+
+  /** ANTHROPIC_BASE_URL with ANTHROPIC_API_KEY; without a key the simulator. One attempt per call. */
+  static readonly layer: Layer.Layer<Claude, never, Settings> = Layer.unwrap(
+    Effect.map(Settings, ({ anthropicApiKey, anthropicBaseUrl }) =>
+      Option.match(anthropicApiKey, {
+        onNone: () => Claude.layerSimulated,
+        onSome: (apiKey) => Claude.layerAnthropic({ apiKey, baseUrl: anthropicBaseUrl })
+      })
+    )
+  )
 }
