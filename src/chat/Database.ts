@@ -30,6 +30,9 @@ const notMigrated = (location: string) => (error: { readonly message: string; re
     advice: "Make sure that its user may create tables and that no newer version of Sluice has written to it"
   })
 
+const silent = (location: string, reason: string) =>
+  new DatabaseUnavailable({ database: location, reason, advice: "Requests that need it fail until it answers again" })
+
 const provide = (
   kind: "embedded" | "postgres",
   location: string,
@@ -42,14 +45,8 @@ const provide = (
       yield* migrate.pipe(Effect.provideService(SqlClient.SqlClient, sql), Effect.mapError(notMigrated(location)))
       const check = sql`SELECT 1`.pipe(
         Effect.asVoid,
-        Effect.mapError(
-          (error) =>
-            new DatabaseUnavailable({
-              database: location,
-              reason: error.reason._tag,
-              advice: "Look at the log and try again"
-            })
-        )
+        Effect.mapError((error) => silent(location, error.reason._tag)),
+        Effect.timeoutOrElse({ duration: "3 seconds", orElse: () => Effect.fail(silent(location, "no answer in 3 s")) })
       )
       return Context.make(Database, { kind, location, check }).pipe(
         Context.add(PgClient.PgClient, sql),

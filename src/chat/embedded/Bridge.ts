@@ -54,7 +54,10 @@ class Bridge {
   readonly serve: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     while (true) {
       const job = yield* this.next
-      yield* this.run(job).pipe(Effect.catch((failure) => this.recover(failure, job.session)))
+      yield* this.run(job).pipe(
+        Effect.catchDefect((defect) => Effect.fail(new EngineFailed({ reason: String(defect) }))),
+        Effect.catch((failure) => this.recover(failure, job.session))
+      )
     }
   })
 
@@ -80,7 +83,8 @@ class Bridge {
   })
 
   private readonly run = Effect.fnUntraced(function* (this: Bridge, job: Job) {
-    if (job.session.gone && !job.farewell) return
+    // Nobody waits for the answer; and a backend that died has nothing left to forget.
+    if (job.farewell ? this.engine === undefined : job.session.gone) return
     const engine = yield* this.start
     const batch =
       job.farewell && job.session === this.holder ? Protocol.concat([Protocol.rollback, job.batch]) : job.batch
@@ -105,9 +109,9 @@ class Bridge {
     // Idle sessions first: the client's pool must know them dead before a fiber that waits here asks for another.
     const rank = (session: Session) => (session === current ? 2 : busy.has(session) ? 1 : 0)
     for (const session of Array.from(this.sessions).sort((a, b) => rank(a) - rank(b))) session.fail(error)
+    // Their jobs that are still queued are passed over: `run` knows that these sessions are gone.
     this.waiting = []
     this.holder = undefined
-    yield* Queue.clear(this.jobs)
     const engine = this.engine
     this.engine = undefined
     if (engine !== undefined) yield* Scope.close(engine.scope, Exit.void)

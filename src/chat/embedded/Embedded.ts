@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs"
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Schedule } from "effect"
@@ -7,21 +7,34 @@ import * as Bridge from "./Bridge.ts"
 import * as DirectoryLock from "./DirectoryLock.ts"
 import * as Engine from "./Engine.ts"
 
-const unavailable =
-  (directory: string) =>
-  (cause: unknown): DatabaseUnavailable =>
-    new DatabaseUnavailable({
-      database: directory,
-      reason: `the embedded database did not open (${cause instanceof Engine.EngineFailed ? cause.reason : String(cause)})`,
-      advice: "Look for a full disk or wrong permissions; the files in it were left as they are"
-    })
-
-const publish = (from: string, to: string): void => {
-  renameSync(from, to)
-  const parent = openSync(dirname(to), "r")
-  fsyncSync(parent)
-  closeSync(parent)
+const reasonOf = (cause: unknown): string => {
+  if (cause instanceof Engine.EngineFailed) return cause.reason
+  return cause instanceof Error ? cause.message : String(cause)
 }
+
+const unavailable = (directory: string) => (cause: unknown) =>
+  new DatabaseUnavailable({
+    database: directory,
+    reason: `the embedded database did not open (${reasonOf(cause)})`,
+    advice:
+      "Look for a full disk, missing permissions or files of another program or version; nothing there was changed"
+  })
+
+const sync = (path: string): void => {
+  const file = openSync(path, "r")
+  fsyncSync(file)
+  closeSync(file)
+}
+
+/** Gives a finished draft its name; first on disk, then visible. */
+const publish = (draft: string, directory: string): void => {
+  const entries = readdirSync(draft, { recursive: true, withFileTypes: true })
+  for (const entry of entries) sync(join(entry.parentPath, entry.name))
+  renameSync(draft, directory)
+  sync(dirname(directory))
+}
+
+const discard = (draft: string): void => rmSync(draft, { recursive: true, force: true })
 
 /**
  * Creates the files beside their place and moves them there whole, so that a process killed half-way leaves nothing that
@@ -30,12 +43,14 @@ const publish = (from: string, to: string): void => {
 const initialise = Effect.fnUntraced(function* (directory: string) {
   if (existsSync(join(directory, "PG_VERSION"))) return
   const draft = `${directory}.new`
-  yield* Effect.try(() => {
-    rmSync(draft, { recursive: true, force: true })
-    mkdirSync(draft, { recursive: true })
-  })
-  yield* Effect.scoped(Engine.open({ directory: draft }))
-  yield* Effect.try(() => publish(draft, directory))
+  const files = (f: () => void) => Effect.try({ try: f, catch: (cause) => cause })
+  yield* files(() => discard(draft))
+  yield* files(() => void mkdirSync(draft, { recursive: true }))
+  yield* Effect.scoped(Engine.open({ directory: draft })).pipe(
+    Effect.andThen(files(() => publish(draft, directory))),
+    // Half a database would take the room that is missing.
+    Effect.onError(() => Effect.sync(() => discard(draft)))
+  )
 })
 
 /** One backend has no background processes: their work is done here. */

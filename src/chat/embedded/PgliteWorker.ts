@@ -25,8 +25,17 @@ const answer = async (pg: PGlite, request: Request): Promise<void> => {
   send({ _tag: "answer", data }, [data.buffer])
 }
 
+/** Emscripten throws plain objects with WASI's error numbers. */
+const wasiErrors: Readonly<Record<number, string>> = { 2: "permission denied", 51: "no space left on device" }
+
+const describe = (error: unknown): string => {
+  if (error instanceof Error) return error.message
+  if (typeof error !== "object" || error === null || !("errno" in error)) return String(error)
+  return wasiErrors[Number(error.errno)] ?? `error number ${String(error.errno)}`
+}
+
 const fail = (error: unknown): void => {
-  send({ _tag: "failed", reason: fatal ?? String(error) })
+  send({ _tag: "failed", reason: fatal ?? describe(error) })
   process.exit(1)
 }
 
