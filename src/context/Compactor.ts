@@ -32,6 +32,18 @@ export interface Source {
   readonly tokens: (message: Message) => number
 }
 
+/** Shrinking costs a pass over the content: each message is measured once per width. */
+const cutTokens = new WeakMap<StoredMessage, { readonly chars: number; readonly tokens: number }>()
+
+const tokensCut = (source: Source, message: StoredMessage, chars: number): number => {
+  const known = cutTokens.get(message)
+  if (known?.chars === chars) return known.tokens
+  const content = shrinkContent(message.content, chars)
+  const tokens = source.tokens(content === message.content ? message : { role: message.role, content })
+  cutTokens.set(message, { chars, tokens })
+  return tokens
+}
+
 /** Where the recent band starts (index into `messages`): a legal cut; never after the start of the current round. */
 export const recentStart = (source: Source, plan: Plan): number => {
   const { retained: messages } = source
@@ -42,8 +54,7 @@ export const recentStart = (source: Source, plan: Plan): number => {
     const message = messages[start - 1]
     if (message === undefined || message.seq < source.layout.boundary) break
     const aged = messages.length - start >= plan.freshMessages
-    const content = aged ? shrinkContent(message.content, plan.chars) : message.content
-    left -= source.tokens(content === message.content ? message : { role: message.role, content })
+    left -= aged ? tokensCut(source, message, plan.chars) : source.tokens(message)
     if (left < 0) break
     start--
   }

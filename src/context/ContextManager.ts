@@ -5,6 +5,7 @@ import type { StoredMessage } from "../domain/Conversation.ts"
 import { Event } from "../domain/Event.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
 import { Events } from "../events/Events.ts"
+import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { ConversationContext } from "./ConversationContext.ts"
@@ -50,7 +51,7 @@ export class ContextManager extends Context.Service<
   static readonly layer: Layer.Layer<
     ContextManager,
     never,
-    ChatRepo | TokenEstimator | Summarizer | Settings | Events
+    ChatRepo | TokenEstimator | Summarizer | ModelCatalog | Settings | Events
   > = Layer.effect(
     ContextManager,
     Effect.suspend(() => makeManaged)
@@ -123,6 +124,7 @@ const makeManaged = Effect.gen(function* () {
   const repo = yield* ChatRepo
   const estimator = yield* TokenEstimator
   const summarizer = yield* Summarizer
+  const catalog = yield* ModelCatalog
   const settings = yield* Settings
   const events = yield* Events
   const held = new LRUCache<string, Held>({ max: heldConversations })
@@ -132,6 +134,8 @@ const makeManaged = Effect.gen(function* () {
     conversation,
     estimator,
     summarizer,
+    catalog,
+    objective: settings.compactionObjective,
     maxTokens: settings.maxContextTokens,
     maxMessages: settings.maxContextMessages,
     recentMessages: settings.recentMessagesFull,

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { StoredMessage } from "../domain/Conversation.ts"
+import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import type { Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { type Decision, decide } from "./CompactionPolicy.ts"
 import { compact, recentStart, type Source } from "./Compactor.ts"
@@ -14,6 +15,8 @@ export interface ContextOptions {
   readonly conversation: string
   readonly estimator: TokenEstimator["Service"]
   readonly summarizer: Summarizer["Service"]
+  readonly catalog: ModelCatalog["Service"]
+  readonly objective: "dollars" | "tokens"
   /** Tokens, by upper bound. */
   readonly maxTokens: number
   /** Full messages. */
@@ -25,7 +28,7 @@ export interface ContextOptions {
 }
 
 /** A summary of 200 words takes about 300 tokens; a light one may take twice as much. */
-const tokensPerWord = 1.5
+const tokensPerWord = 2
 
 /**
  * One conversation's context in memory: what the last compaction fixed, and the messages since. Work per request grows
@@ -43,6 +46,10 @@ export class ConversationContext {
   private lastAt: number | undefined
   /** Estimated tokens of what would have been sent before the last decision. */
   lastTokens = 0
+  /** Requests until now, and the tokens that each added, as a moving average over about ten. */
+  private requests = 0
+  private growth = 0
+  private sentTokens = 0
   private shell: { readonly given: Shell; readonly dressed: ReturnType<ConversationContext["dressed"]> } | undefined
   private readonly options: ContextOptions
 
@@ -79,14 +86,25 @@ export class ConversationContext {
     return Effect.suspend(() => {
       this.render()
       const before = this.estimate(shell)
-      this.lastTokens = before.tokens
+      this.observeGrowth(before.tokens)
       const decision = this.decide(shell, before)
       const newest = this.sendable().at(-1)
       if (newest !== undefined) this.lastAt = newest.createdAt
-      return decision.compact
-        ? Effect.map(this.compact(shell), (after) => this.prepared(shell, after, decision.reason))
-        : Effect.succeed(this.prepared(shell, before, undefined))
+      if (!decision.compact) return Effect.succeed(this.sent(this.prepared(shell, before, undefined)))
+      return Effect.map(this.compact(shell), (after) => this.sent(this.prepared(shell, after, decision.reason)))
     })
+  }
+
+  private sent(prepared: PreparedContext): PreparedContext {
+    this.sentTokens = prepared.estimatedTokens
+    return prepared
+  }
+
+  private observeGrowth(tokens: number): void {
+    const added = Math.max(0, tokens - this.sentTokens)
+    if (this.requests > 0) this.growth += (added - this.growth) / Math.min(10, this.requests)
+    this.requests++
+    this.lastTokens = tokens
   }
 
   /** What `prepare` would answer if it kept everything as it is: changes nothing. */
@@ -151,15 +169,28 @@ export class ConversationContext {
 
   private decide(shell: Shell, { tokens, upperBound }: Estimate): Decision {
     const newest = this.sendable().at(-1)
+    const { catalog, maxTokens, objective } = this.options
+    const { longContext, prices } = catalog.get(shell.model)
     return decide({
+      objective,
       tokens,
       upperBound,
-      limit: this.options.maxTokens,
+      limit: objective === "dollars" && longContext !== undefined ? Math.min(maxTokens, longContext.above) : maxTokens,
       fullMessages: this.rendered - this.layout.boundary,
       maxMessages: this.options.maxMessages,
       floorTokens: () => this.floorTokens(shell),
+      stableTokens: this.stableTokens(shell),
+      growthTokens: this.growth,
+      requests: this.requests,
+      prices: { read: prices.cacheRead, write: prices.cacheWrite5m },
       idleMillis: this.lastAt === undefined || newest === undefined ? undefined : newest.createdAt - this.lastAt
     })
+  }
+
+  /** What keeps its bytes through a compaction: system, tools, heavy segments. */
+  private stableTokens(shell: Shell): number {
+    const heavy = this.layout.segments.filter((segment) => segment.detail === "heavy")
+    return heavy.reduce((sum, segment) => sum + segment.tokens, this.options.maxTokens - this.room(shell))
   }
 
   private floorTokens(shell: Shell): number {

@@ -49,7 +49,7 @@ export const pack = (
 
 const weigh = (facts: ReadonlyArray<Fact>, index: number): number => {
   const fact = facts[index]
-  return fact === undefined ? 0 : fact.weight - fact.text.length / 40
+  return fact === undefined ? 0 : fact.weight - fact.text.length / 12
 }
 
 /** A summary made of the messages' own words: nothing in it that was not said. */

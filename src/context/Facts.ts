@@ -147,7 +147,7 @@ const resultFacts = (
     ]
   }
   if (flat.length <= options.lineChars && !isChatter(flat)) {
-    return [{ seq, text: `  → ${flat}`, weight: 34 + Math.min(30, 2 * salience(flat)) + (isError ? 15 : 0) }]
+    return [{ seq, text: `  → ${flat}`, weight: 34 + Math.min(45, 3 * salience(flat)) + (isError ? 15 : 0) }]
   }
   return resultLines(text, isError ? 4 : 6).map((line) => ({
     seq,

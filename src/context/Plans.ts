@@ -6,7 +6,7 @@ import type { Plan } from "./Compactor.ts"
  */
 export const plans = (room: number, recentMessages: number): ReadonlyArray<Plan> => {
   const tokens = (share: number) => Math.floor(room * share)
-  const segments = { heavyTokens: tokens(0.16), lightTokens: tokens(0.08) }
+  const segments = { heavyTokens: tokens(0.22), lightTokens: tokens(0.08) }
   const third = Math.ceil(recentMessages / 3)
   const lastResort = (chars: number, share: number): Plan => ({
     recentTokens: 0,

@@ -11,7 +11,9 @@ const failure =
   /\b(error|errors|failed|failure|fatal|exception|traceback|panic(?:ked)?|denied|refused|not found|cannot|can'?t|unable|undefined|invalid|timed? ?out|conflict|missing|E[A-Z]{4,}|TS\d{4}|exit code [1-9]\d*)\b/i
 const identifiers: ReadonlyArray<readonly [RegExp, number]> = [
   [/\bhttps?:\/\/[^\s)"'<>\]]+/, 6],
-  [/\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b/, 6],
+  [/(?<![0-9a-zA-Z])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b/, 6],
+  [/\b(?:feat|feature|fix|bugfix|hotfix|chore|docs|refactor|release|test|ci)\/[\w.-]+/, 6],
+  [/\/(?:pull|issues|merge_requests|commit|releases|runs)\/[\w-]+/, 4],
   [/\b\w*[iI][dD]s?["']?\s*[:=]\s*["']?[\w-]+/, 6],
   [/\b[\w@.-]+@v?\d+\.\d+[\w.-]*/, 5],
   [/(?:^|[\s`'"(])[\w.-]+(?:\/[\w.@-]+)+/, 2],

@@ -5,6 +5,7 @@ import * as Layout from "../../src/context/Layout.ts"
 import type { PreparedContext, Shell } from "../../src/context/PreparedContext.ts"
 import { Summarizer } from "../../src/context/Summarizer.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
+import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Settings } from "../../src/Settings.ts"
 import { validate } from "../../src/testing/ApiRules.ts"
 import { TokenEstimator } from "../../src/tokens/TokenEstimator.ts"
@@ -22,12 +23,16 @@ const makeSummarizer = Summarizer.pipe(
 
 const limit = 12_000
 
+const catalog = Effect.runSync(ModelCatalog.pipe(Effect.provide(ModelCatalog.layerDefault)))
+
 const contextOf = (summarizer: Summarizer["Service"], maxTokens: number, layout?: Layout.Layout) =>
   new ConversationContext(
     {
       conversation: "c",
       estimator,
       summarizer,
+      catalog,
+      objective: "dollars",
       maxTokens,
       maxMessages: 60,
       recentMessages: 12,

@@ -5,6 +5,7 @@ import { ContextManager, type PreparedContext, type Shell } from "../../src/cont
 import { Summarizer } from "../../src/context/Summarizer.ts"
 import type { Event } from "../../src/domain/Event.ts"
 import { Events } from "../../src/events/Events.ts"
+import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Settings } from "../../src/Settings.ts"
 import { validate } from "../../src/testing/ApiRules.ts"
 import { layerPlainEstimator } from "../support/estimator.ts"
@@ -19,6 +20,7 @@ const manager = ContextManager.layer.pipe(
   Layer.provide(Summarizer.layer),
   Layer.provide(layerPlainEstimator),
   Layer.provide(collecting),
+  Layer.provide(ModelCatalog.layerDefault),
   Layer.provide(settings)
 )
 

@@ -3,6 +3,7 @@ import type { ContextTooLarge } from "../../context/PreparedContext.ts"
 import type { Summarizer } from "../../context/Summarizer.ts"
 import type { StoredMessage } from "../../domain/Conversation.ts"
 import type { Message } from "../../domain/Message.ts"
+import type { ModelCatalog } from "../../models/ModelCatalog.ts"
 import type { SettingsShape } from "../../Settings.ts"
 import type { TokenEstimator } from "../../tokens/TokenEstimator.ts"
 import type { Prompt } from "./Meter.ts"
@@ -14,6 +15,7 @@ export type PolicyName = (typeof policyNames)[number]
 export interface Bench {
   readonly estimator: TokenEstimator["Service"]
   readonly summarizer: Summarizer["Service"]
+  readonly catalog: ModelCatalog["Service"]
   readonly settings: SettingsShape
   readonly model: string
   readonly prefixTokens: number

@@ -102,11 +102,13 @@ const unitsOf = (messages: ReadonlyArray<Message>, bench: Bench): ReadonlyArray<
 }
 
 /** What the service does. */
-export const contextFor = (conversation: string, { estimator, prefixTokens, settings, summarizer }: Bench) =>
+export const contextFor = (conversation: string, { catalog, estimator, prefixTokens, settings, summarizer }: Bench) =>
   new ConversationContext({
     conversation,
     estimator,
     summarizer,
+    catalog,
+    objective: settings.compactionObjective,
     maxTokens: settings.maxContextTokens - prefixTokens,
     maxMessages: settings.maxContextMessages,
     recentMessages: settings.recentMessagesFull,

@@ -43,6 +43,7 @@ export const makeBench = Effect.fnUntraced(function* (model: string | undefined,
   const chosen = yield* catalog.resolve(model ?? settings.orchestratorModel)
   const bench: Bench = {
     settings,
+    catalog,
     estimator: yield* TokenEstimator,
     summarizer: yield* Summarizer,
     model: chosen.id,
