@@ -82,7 +82,7 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
   /** The whole prompt counts as uncached until its prefix has proved otherwise, by the upper bound while that fits the limit. */
   const expectation = Effect.fnUntraced(function* (job: Job, prefix: string, now: number) {
     const guess = yield* degraded.attempt(
-      "token estimator",
+      "token estimator (estimate)",
       () => estimator.estimate(job.request),
       () => ({ tokens: 0, upperBound: 0 })
     )
@@ -98,19 +98,21 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
     const estimate = yield* priced(job, usage, words)
     const { requestId, caller, model } = job
     yield* degraded.guard(
-      "cost tracker",
+      "cost tracker (reserve)",
       () => costs.reserve({ requestId, caller, model: model.id, estimate }),
       undefined
     )
   })
 
   const giveMoneyBack = (job: Job): Effect.Effect<void> =>
-    enabled.costTracking ? degraded.guard("cost tracker", () => costs.release(job.requestId), undefined) : Effect.void
+    enabled.costTracking
+      ? degraded.guard("cost tracker (release)", () => costs.release(job.requestId), undefined)
+      : Effect.void
 
   const reserveTokens = (job: Job, expected: Expected, scope: Scope.Scope) =>
     degraded
       .guard<Reservation | undefined, RateLimitError>(
-        "rate limiter",
+        "rate limiter (reserve)",
         () =>
           Scope.provide(
             limiter.reserve({
@@ -138,20 +140,20 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
     const settle = Effect.fnUntraced(function* ({ usage, partial, api }: Billed) {
       if (closed !== undefined) return closed
       if (reservation !== undefined) {
-        yield* degraded.guard("rate limiter", () => limiter.settle(reservation, usage), undefined)
+        yield* degraded.guard("rate limiter (settle)", () => limiter.settle(reservation, usage), undefined)
       }
       yield* Scope.close(scope, Exit.void)
       const rawTokens = rawOf(job, promptTokens(usage))
       const costNanoUsd = yield* enabled.costTracking
         ? degraded.guard(
-            "cost tracker",
+            "cost tracker (settle)",
             () => costs.settle(costSettle(job, usage, rawTokens, { partial, api })),
             noMoney
           )
         : priced(job, usage, api)
       if (!partial) {
         forecast.learn(prefix, job.model.id, usage, sentAt)
-        yield* degraded.guard("token estimator", () => estimator.observe(job.request, usage), undefined)
+        yield* degraded.guard("token estimator (observe)", () => estimator.observe(job.request, usage), undefined)
       }
       const status = partial ? "partial" : "ok"
       const upstreamMillis = yield* elapsed
@@ -210,7 +212,7 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
     const rawTokens = rawOf(job, promptTokens(usage))
     const savedNanoUsd = yield* enabled.costTracking
       ? degraded.guard(
-          "cost tracker",
+          "cost tracker (saved)",
           () => costs.saved(costSettle(job, usage, rawTokens, { partial: false, api })),
           noMoney
         )

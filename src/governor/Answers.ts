@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import { fromApi } from "../domain/Usage.ts"
 import type { Base } from "./Base.ts"
@@ -47,26 +47,27 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
     })
 
   const shared = (job: Job, key: string): Effect.Effect<GovernedAnswer, GovernorError> =>
-    Effect.suspend(() => cache.coalesce(key, lead(job, key), { notShared: leadersOwn })).pipe(
-      Effect.catchCause((cause) =>
-        job.led || Cause.hasFails(cause)
-          ? Effect.failCause(cause)
-          : // The cache broke before anybody led: this request goes alone.
-            Effect.andThen(
-              degraded.guard("response cache", () => Effect.failCause(cause), undefined),
-              Effect.map(Effect.uninterruptible(attempt(job)), (value) => ({ value, coalesced: false }))
-            )
-      ),
-      Effect.interruptible,
-      Effect.flatMap(({ value, coalesced }) =>
-        coalesced
-          ? Effect.map(accounts.saved(job, value.message.usage, "coalesced"), (settlement) => ({
-              ...value,
-              settlement
-            }))
-          : Effect.succeed(value)
+    degraded
+      .instead(
+        "response cache (sharing)",
+        () => cache.coalesce(key, lead(job, key), { notShared: leadersOwn }),
+        // Before anybody led, this request can still go alone.
+        () =>
+          job.led
+            ? undefined
+            : Effect.map(Effect.uninterruptible(attempt(job)), (value) => ({ value, coalesced: false }))
       )
-    )
+      .pipe(
+        Effect.interruptible,
+        Effect.flatMap(({ value, coalesced }) =>
+          coalesced
+            ? Effect.map(accounts.saved(job, value.message.usage, "coalesced"), (settlement) => ({
+                ...value,
+                settlement
+              }))
+            : Effect.succeed(value)
+        )
+      )
 
   /** Also true for a follower whose leader has been sent: who stays with it keeps it in flight. */
   const sent = (job: Job): boolean => job.sent || (shareable(job) && leading.get(job.key)?.sent === true)

@@ -10,6 +10,12 @@ export interface Degraded {
    * begins to fail (a log line and an `AlertRaised`), and once when it works again. Typed failures pass untouched.
    */
   readonly guard: <A, E>(component: string, effect: () => Effect.Effect<A, E>, fallback: A) => Effect.Effect<A, E>
+  /** The same with another way to go on; where there is none (`undefined`), what broke passes on. */
+  readonly instead: <A, E>(
+    component: string,
+    effect: () => Effect.Effect<A, E>,
+    otherwise: () => Effect.Effect<A, E> | undefined
+  ) => Effect.Effect<A, E>
   /** The same for a plain function. */
   readonly attempt: <A>(component: string, f: () => A, fallback: () => A) => Effect.Effect<A>
 }
@@ -48,14 +54,16 @@ export const makeDegraded = (events: Events["Service"]): Degraded => {
     failing.has(component) ? Effect.tap(effect, () => recovered(component)) : effect
 
   /** Only what the room's contract does not announce counts as broken: defects, and interruptions from inside it. */
-  const rescue = <A, E>(component: string, cause: Cause.Cause<E>, fallback: A): Effect.Effect<A, E> =>
-    Cause.hasFails(cause)
-      ? Effect.failCause(cause)
-      : Effect.as(report(component, Cause.pretty(cause).split("\n", 1)[0] ?? ""), fallback)
+  const instead: Degraded["instead"] = (component, effect, otherwise) =>
+    Effect.catchCause(noticed(component, Effect.suspend(effect)), (cause) => {
+      const other = Cause.hasFails(cause) ? undefined : otherwise()
+      if (other === undefined) return Effect.failCause(cause)
+      return Effect.andThen(report(component, Cause.pretty(cause).split("\n", 1)[0] ?? ""), other)
+    })
 
   return {
-    guard: (component, effect, fallback) =>
-      Effect.catchCause(noticed(component, Effect.suspend(effect)), (cause) => rescue(component, cause, fallback)),
+    instead,
+    guard: (component, effect, fallback) => instead(component, effect, () => Effect.succeed(fallback)),
     attempt: (component, f, fallback) => {
       try {
         const value = f()

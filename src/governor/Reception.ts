@@ -58,14 +58,14 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
   const keyOf = (request: MessagesRequest, caller: Caller, options: RunOptions) =>
     enabled.responseCache && options.cache !== "off"
       ? degraded.attempt(
-          "response cache",
+          "response cache (key)",
           (): string | undefined => cache.key(request, caller.tenant, betasOf(options)) || undefined,
           () => undefined
         )
       : Effect.undefined
 
   const lookup = (key: string) =>
-    degraded.guard("response cache", () => cache.lookup(key), Option.none<AssistantMessage>())
+    degraded.guard("response cache (look-up)", () => cache.lookup(key), Option.none<AssistantMessage>())
 
   const receive: Reception["receive"] = Effect.fnUntraced(function* (asked, caller, options) {
     const { model, id } = (yield* route(asked, caller)) ?? stay(asked)
@@ -91,7 +91,7 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
 
   const observe: Reception["observe"] = (job, status, headers) =>
     enabled.rateLimit
-      ? degraded.guard("rate limiter", () => limiter.observe(job.model.id, status, headers), undefined)
+      ? degraded.guard("rate limiter (observe)", () => limiter.observe(job.model.id, status, headers), undefined)
       : Effect.void
 
   const observeFailure: Reception["observeFailure"] = (job, cause) => {
@@ -102,7 +102,7 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
   const store: Reception["store"] = ({ key }, message) =>
     key === undefined
       ? Effect.void
-      : Effect.asVoid(degraded.guard("response cache", () => cache.store(key, message), false))
+      : Effect.asVoid(degraded.guard("response cache (store)", () => cache.store(key, message), false))
 
   return { receive, observe, observeFailure, store } satisfies Reception
 })

@@ -1,4 +1,4 @@
-import { Cause, Deferred, Effect, Scope, Stream } from "effect"
+import { type Context, Deferred, Effect, Scope, Stream } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import { replay } from "../domain/AnswerReplay.ts"
@@ -52,17 +52,17 @@ export const makeStreams = Effect.fnUntraced(function* (base: Base) {
     })
 
   const shared = (job: Job, key: string): Effect.Effect<Seat, GovernorError, Scope.Scope> =>
-    Effect.suspend(() => cache.coalesceStream(key, lead(job, key), { notShared: leadersOwn })).pipe(
-      // Budget and limiter speak before a stream is open; once it is, only upstream can break it.
-      Effect.map((seat) => ({ ...seat, events: seat.events as Seat["events"] })),
-      Effect.catchCause((cause) =>
-        job.led || Cause.hasFails(cause)
-          ? Effect.failCause(cause)
-          : // The cache broke before anybody led: this request goes alone.
-            Effect.andThen(
-              degraded.guard("response cache", () => Effect.failCause(cause), undefined),
-              alone(job)
-            )
+    Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+      degraded.instead(
+        "response cache (sharing)",
+        () =>
+          cache.coalesceStream(key, lead(job, key), { notShared: leadersOwn }).pipe(
+            // Budget and limiter speak before a stream is open; once it is, only upstream can break it.
+            Effect.map((seat) => ({ ...seat, events: seat.events as Seat["events"] })),
+            Effect.provideContext(context)
+          ),
+        // Before anybody led, this request can still go alone.
+        () => (job.led ? undefined : Effect.provideContext(alone(job), context))
       )
     )
 

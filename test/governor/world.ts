@@ -83,7 +83,7 @@ const makeSteps = (): Steps => {
 export type Reply =
   | AssistantMessage
   | ClaudeError
-  | { readonly events: ReadonlyArray<StreamEvent>; readonly cut: ClaudeError }
+  | { readonly events: ReadonlyArray<StreamEvent>; readonly cut?: ClaudeError }
 
 /** What upstream was asked and what it would put on its bill. */
 export interface Upstream {
@@ -95,7 +95,7 @@ export interface Upstream {
 }
 
 const isMessage = (reply: Reply): reply is AssistantMessage => "type" in reply && reply.type === "message"
-const isCut = (reply: Reply): reply is Extract<Reply, { readonly cut: ClaudeError }> => "cut" in reply
+const isScript = (reply: Reply): reply is Extract<Reply, { readonly events: unknown }> => "events" in reply
 
 const fakeClaude = (steps: Steps, upstream: Upstream) => {
   const receive = (asked: MessagesRequest) =>
@@ -105,7 +105,7 @@ const fakeClaude = (steps: Steps, upstream: Upstream) => {
     function* (asked: MessagesRequest) {
       yield* steps.pause("claude.sending")
       const reply = yield* receive(asked)
-      if (isCut(reply)) return yield* Effect.fail(reply.cut)
+      if (isScript(reply)) return yield* Effect.die("a script is for streams")
       if (!isMessage(reply)) return yield* Effect.fail(reply)
       upstream.billed.push(fromApi(reply.usage))
       yield* steps.pause("claude.answering")
@@ -117,8 +117,9 @@ const fakeClaude = (steps: Steps, upstream: Upstream) => {
   const stream = Effect.fnUntraced(function* (asked: MessagesRequest) {
     yield* steps.pause("claude.opening")
     const reply = yield* receive(asked)
-    if (!isMessage(reply) && !isCut(reply)) return yield* Effect.fail(reply)
-    const events = isCut(reply) ? reply.events : replayEvents(reply)
+    if (!isMessage(reply) && !isScript(reply)) return yield* Effect.fail(reply)
+    const events = isScript(reply) ? reply.events : replayEvents(reply)
+    const broken = isScript(reply) ? reply.cut : undefined
     let ended = false
     yield* Effect.addFinalizer(() => Effect.sync(() => (ended ? undefined : upstream.aborted++)))
     const each = (event: StreamEvent) =>
@@ -133,7 +134,7 @@ const fakeClaude = (steps: Steps, upstream: Upstream) => {
         return event
       })
     const played = Stream.rechunk(Stream.mapEffect(Stream.fromIterable(events), each), 1)
-    const tail = isCut(reply) ? Stream.fail(reply.cut) : Stream.fromEffectDrain(Effect.sync(() => (ended = true)))
+    const tail = broken ? Stream.fail(broken) : Stream.fromEffectDrain(Effect.sync(() => (ended = true)))
     return { status: 200, headers: { "request-id": "req" }, events: Stream.concat(played, tail) }
   })
 
