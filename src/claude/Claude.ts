@@ -1,10 +1,12 @@
 import { Context, Effect, Layer, Option } from "effect"
+import { CircuitBreaker } from "effect/persistence"
 import { Settings } from "../Settings.ts"
 import { Simulator } from "../testing/simulator/Simulator.ts"
 import { makeAnthropic } from "./ClaudeAnthropic.ts"
 import { makeRecorded, type RecordedMessage } from "./ClaudeRecorded.ts"
 import type { ClaudeService } from "./ClaudeService.ts"
 import { makeSimulated } from "./ClaudeSimulated.ts"
+import { defaultRetry, makeRetrying, type RetryOptions } from "./Retry.ts"
 import type { SdkOptions } from "./SdkWire.ts"
 import type { Wire } from "./Wire.ts"
 
@@ -39,4 +41,16 @@ export class Claude extends Context.Service<Claude, ClaudeService>()("sluice/cla
       })
     )
   )
+
+  /**
+   * Retry and circuit breaker around the `Claude` that is provided, which it replaces:
+   * `Claude.layerRetrying.pipe(Layer.provide(Claude.layer))`. See `makeRetrying`.
+   */
+  static readonly layerRetryingWith = (options: Partial<RetryOptions>): Layer.Layer<Claude, never, Claude> =>
+    Layer.effect(
+      this,
+      Effect.flatMap(Claude, (inner) => makeRetrying(inner, { ...defaultRetry, ...options }))
+    ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+
+  static readonly layerRetrying: Layer.Layer<Claude, never, Claude> = Claude.layerRetryingWith({})
 }

@@ -34,9 +34,10 @@ export class StreamBroken extends Schema.TaggedClass<StreamBroken>()("StreamBrok
   detail: Schema.String,
   body: Schema.Unknown
 }) {}
-/** The circuit is open after repeated failures: nothing was sent. */
+/** The circuit is open after repeated failures, or because the spend limit is reached: nothing was sent. */
 export class CircuitOpen extends Schema.TaggedClass<CircuitOpen>()("CircuitOpen", {
-  retryAfterMillis: Schema.Natural
+  retryAfterMillis: Schema.Natural,
+  because: Schema.optionalKey(Schema.Literals(["failures", "spend"]))
 }) {}
 
 export const ClaudeReason = Schema.Union([
@@ -70,6 +71,9 @@ const sentence = (reason: ClaudeReason): string => {
     case "StreamBroken":
       return `Upstream's stream broke off: ${reason.detail}.`
     case "CircuitOpen":
+      if (reason.because === "spend") {
+        return `The organisation's spend limit is reached; no request is sent for another ${reason.retryAfterMillis} ms. Raise it in the console.`
+      }
       return `Upstream failed repeatedly; no request is sent for another ${reason.retryAfterMillis} ms.`
   }
 }
