@@ -5,7 +5,9 @@ import type { SdkOptions } from "./SdkWire.ts"
 
 /** `Claude` over sockets. The SDK is loaded here, so that a start without a key does not wait for it. */
 export const makeAnthropic = (options: SdkOptions): Effect.Effect<ClaudeService, never, Scope.Scope> =>
-  Effect.promise(() => import("./SdkWire.ts")).pipe(
-    Effect.flatMap(({ makeSdkWire }) => makeSdkWire(options)),
+  Effect.promise(() => Promise.all([import("./SdkWire.ts"), import("./ForwardWire.ts")])).pipe(
+    Effect.flatMap(([{ makeSdkWire }, { makeForwardWire }]) =>
+      Effect.flatMap(makeSdkWire(options), (sdk) => makeForwardWire(sdk, options))
+    ),
     Effect.map(overWire)
   )

@@ -38,10 +38,15 @@ const refuse = (reply: Reply): Effect.Effect<never, ClaudeError> =>
 /** Makes `Claude` out of a wire: the one place where replies become answers, streams and errors. */
 export const overWire = (wire: WireService): ClaudeService => {
   const call = Effect.fnUntraced(function* (
-    request: Omit<WireCall, "headers" | "apiKey">,
+    request: Omit<WireCall, "headers" | "apiKey" | "forward">,
     options: CallOptions | undefined
   ): Effect.fn.Return<Reply, ClaudeError, Scope.Scope> {
-    const reply = yield* wire.call({ ...request, headers: options?.headers ?? {}, apiKey: options?.apiKey })
+    const reply = yield* wire.call({
+      ...request,
+      headers: options?.headers ?? {},
+      apiKey: options?.apiKey,
+      forward: options?.forward
+    })
     yield* answered(reply, options)
     return isOk(reply) ? reply : yield* refuse(reply)
   })
@@ -80,5 +85,5 @@ export const overWire = (wire: WireService): ClaudeService => {
     return reply.body.input_tokens
   }, Effect.scoped)
 
-  return { send, stream, countTokens, kind: wire.kind }
+  return { send, stream, countTokens, relay: wire.relay, kind: wire.kind }
 }

@@ -2,6 +2,9 @@ import type { Effect, Redacted, Scope, Stream } from "effect"
 import type { ContentBlock, Message } from "../domain/Message.ts"
 import type { AssistantMessage, MessagesRequest, StreamEvent, ToolDefinition } from "../domain/MessagesRequest.ts"
 import type { ClaudeError } from "./ClaudeError.ts"
+import type { Forward, RelayCall, Relayed } from "./Wire.ts"
+
+export type { Forward, RelayCall, Relayed } from "./Wire.ts"
 
 /**
  * What happened to one attempt of a call, told as soon as it is known.
@@ -31,6 +34,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The caller's own key; the configured one otherwise. */
   readonly apiKey?: Redacted.Redacted | undefined
+  /** For a gateway: `headers` are all that is sent, and the body goes as it came. See `Forward`. */
+  readonly forward?: Forward | undefined
   /** Told about every attempt, see `AttemptEvent`. Runs before the call goes on; must not fail. */
   readonly onAttempt?: ((event: AttemptEvent) => Effect.Effect<void>) | undefined
 }
@@ -72,6 +77,8 @@ export interface ClaudeService {
   ) => Effect.Effect<ClaudeStream, ClaudeError, Scope.Scope>
   /** Input tokens as upstream counts them. */
   readonly countTokens: (request: CountTokensRequest, options?: CallOptions) => Effect.Effect<number, ClaudeError>
+  /** Passes any other request on and its answer back, whatever its status; one attempt. Missing where there is no API. */
+  readonly relay?: ((call: RelayCall) => Effect.Effect<Relayed, ClaudeError>) | undefined
   /** "anthropic", "simulator" or "recorded": for health and logs. */
   readonly kind: string
 }

@@ -30,7 +30,7 @@ const field = (line: string): readonly [name: string, value: string] => {
 }
 
 /** One block of lines between blank lines; undefined for comments and keep-alives. */
-const parseFrame = (frame: string): StreamEvent | undefined => {
+export const parseFrame = (frame: string): StreamEvent | undefined => {
   let name = ""
   let data: string | undefined
   for (const line of frame.split("\n")) {

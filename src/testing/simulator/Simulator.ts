@@ -8,6 +8,7 @@ import { Limits } from "./Limits.ts"
 import { countCall, messagesCall } from "./MessagesCall.ts"
 import { modelReply } from "./ModelsCall.ts"
 import { PromptCache } from "./PromptCache.ts"
+import { relayTo } from "./Relay.ts"
 import type { Answer } from "./Responder.ts"
 import { keyOf, type SimulatedCall, type SimulatorOptions, type State } from "./State.ts"
 import { loadTokenizer } from "./Tokenizer.ts"
@@ -66,7 +67,8 @@ const make = Effect.fnUntraced(function* (options: SimulatorOptions): Effect.fn.
 /** The simulator as a wire, in process. */
 const inProcess = (simulator: SimulatorService, idle: Duration.Duration): WireService => ({
   kind: "simulator",
-  call: (call) => simulator.call({ ...call, idleMillis: Duration.toMillis(idle) })
+  call: (call) => simulator.call({ ...call, idleMillis: Duration.toMillis(idle) }),
+  relay: relayTo(simulator)
 })
 
 /**
