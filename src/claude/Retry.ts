@@ -151,6 +151,7 @@ export const makeRetrying = Effect.fnUntraced(function* (
   const repeat = makeRepeat(settings)
   return {
     kind: inner.kind,
+    relay: inner.relay,
     send: (request, options) =>
       repeat((onward) => guard.run(inner.send(request, onward), request.model, options), options),
     countTokens: (request, options) =>
