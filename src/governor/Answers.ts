@@ -2,7 +2,7 @@ import { Effect, Exit, Fiber } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import { fromApi } from "../domain/Usage.ts"
 import type { Base } from "./Base.ts"
-import { billing } from "./Billing.ts"
+import { makeAttempts } from "./Billing.ts"
 import type { GovernedAnswer, GovernorError } from "./Governed.ts"
 import { callOptions, type Job, leadersOwn, shareable } from "./Job.ts"
 
@@ -23,14 +23,13 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
     job.led = true
     const account = yield* accounts.open(job)
     job.sent = true
-    const exit = yield* Effect.exit(Effect.interruptible(claude.send(job.request, callOptions(job))))
+    const { failed, onAttempt } = makeAttempts(reception, job, account, account.expected.output)
+    const exit = yield* Effect.exit(Effect.interruptible(claude.send(job.request, callOptions(job, onAttempt))))
     if (Exit.isFailure(exit)) {
-      yield* reception.observeFailure(job, exit.cause)
-      yield* billing(account, exit.cause, { output: account.expected.output })
+      yield* failed(exit.cause)
       return yield* Effect.failCause(exit.cause)
     }
-    const { message, status, headers } = exit.value
-    yield* reception.observe(job, status, headers)
+    const { headers, message } = exit.value
     const settlement = yield* account.settle({ usage: fromApi(message.usage), partial: false, api: message.usage })
     yield* reception.store(job, message)
     return { message, headers, settlement } satisfies GovernedAnswer
@@ -69,8 +68,8 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
         )
       )
 
-  /** Also true for a follower whose leader has been sent: who stays with it keeps it in flight. */
-  const sent = (job: Job): boolean => job.sent || (shareable(job) && leading.get(job.key)?.sent === true)
+  /** Who leads what this job waits for. */
+  const leaderOf = (job: Job): Job => (shareable(job) ? leading.get(job.key) : undefined) ?? job
 
   /**
    * Runs the request in a fiber of its own. Who leaves before anything was sent takes it along; afterwards it goes on to
@@ -78,14 +77,17 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
    */
   const fetch: Answers["fetch"] = (job) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        Effect.forkIn(shareable(job) ? shared(job, job.key) : attempt(job), home, {
-          startImmediately: true,
-          uninterruptible: true
-        }),
-        (fiber) =>
-          Effect.onInterrupt(restore(Fiber.join(fiber)), () => (sent(job) ? Effect.void : Fiber.interrupt(fiber)))
-      )
+      Effect.gen(function* () {
+        const work = shareable(job) ? shared(job, job.key) : attempt(job)
+        const fiber = yield* Effect.forkIn(work, home, { startImmediately: true, uninterruptible: true })
+        const leader = leaderOf(job)
+        leader.waiting++
+        const left = Effect.suspend(() => {
+          leader.waiting--
+          return leader.sent || job.sent ? Effect.void : Fiber.interrupt(fiber)
+        })
+        return yield* Effect.onInterrupt(restore(Fiber.join(fiber)), () => left)
+      })
     )
 
   return { fetch, inFlight: (job) => shareable(job) && leading.has(job.key) } satisfies Answers

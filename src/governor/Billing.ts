@@ -1,11 +1,19 @@
-import { Cause, type Effect, Option } from "effect"
+import { Cause, Effect, Option } from "effect"
+import type { CallOptions } from "../claude/Claude.ts"
 import { ClaudeError } from "../claude/ClaudeError.ts"
-import type { Account } from "./Accounts.ts"
+import type { Account } from "./Account.ts"
 import type { Settlement } from "./Governed.ts"
+import type { Job } from "./Job.ts"
+import type { Reception } from "./Reception.ts"
 
-/** Upstream's refusals and faults are free; after silence, or a stream that was cut, it may have billed. */
-const free = ({ reason }: ClaudeError): boolean =>
-  reason._tag !== "TimedOut" && (reason._tag !== "StreamBroken" || (reason.body !== null && reason.body !== undefined))
+const lostOnTheWay = /ECONNRESET|EPIPE|UND_ERR_SOCKET/
+
+/** Upstream's refusals and faults are free; after silence or a connection that was cut, it may have billed. */
+const mayBeBilled = ({ reason }: ClaudeError): boolean => {
+  if (reason._tag === "StreamBroken") return reason.body === null || reason.body === undefined
+  if (reason._tag === "Unreachable") return lostOnTheWay.test(reason.detail)
+  return reason._tag === "TimedOut"
+}
 
 /** Upstream's own failure, when that is what went wrong. */
 export const failureOf = (cause: Cause.Cause<unknown>): ClaudeError | undefined => {
@@ -13,18 +21,39 @@ export const failureOf = (cause: Cause.Cause<unknown>): ClaudeError | undefined 
   return error instanceof ClaudeError ? error : undefined
 }
 
+export interface Attempts {
+  readonly onAttempt: NonNullable<CallOptions["onAttempt"]>
+  /** Closes the account of a call that failed before upstream said what it cost. */
+  readonly failed: (cause: Cause.Cause<unknown>) => Effect.Effect<Settlement>
+}
+
 /**
- * Closes the account of a request that failed before upstream said what it cost. What was certainly not billed is given
- * back; a request that may have been is booked as `partial` by the estimate: never zero, never lost.
+ * Follows the attempts of one call. Every answer teaches the limiter. An attempt that certainly was not billed is given
+ * back; one that may have been is booked as `partial` by the estimate, with `output` tokens: never zero, never lost. Once
+ * nobody waits for the answer, a failed attempt is the last.
  */
-export const billing = (
-  account: Account,
-  cause: Cause.Cause<unknown>,
-  { output }: { readonly output: number }
-): Effect.Effect<Settlement> => {
-  const error = failureOf(cause)
-  if (error !== undefined && free(error)) return account.release
-  const { input, cacheRead } = account.expected
-  const usage = { input, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead, output }
-  return account.settle({ usage, partial: true })
+export const makeAttempts = (reception: Reception, job: Job, account: Account, output: number): Attempts => {
+  let stopped = false
+  return {
+    onAttempt: (event) => {
+      if (event._tag === "Answered") {
+        return event.status < 400 ? reception.observe(job, event.status, event.headers) : Effect.void
+      }
+      return Effect.gen(function* () {
+        yield* reception.observeFailure(job, event.error)
+        if (mayBeBilled(event.error)) yield* account.abandoned(event.attempt, output)
+        if (job.waiting > 0) return
+        stopped = true
+        return yield* Effect.interrupt
+      })
+    },
+    failed: (cause) => {
+      const error = failureOf(cause)
+      const free = stopped || (error !== undefined && !mayBeBilled(error))
+      return Effect.andThen(
+        reception.observeFailure(job, error),
+        free ? account.release : account.settle({ usage: account.guess(output), partial: true })
+      )
+    }
+  }
 }

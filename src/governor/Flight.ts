@@ -4,9 +4,10 @@ import { ClaudeError, StreamBroken } from "../claude/ClaudeError.ts"
 import { makeCollector } from "../domain/AnswerCollector.ts"
 import type { AssistantMessage, StreamEvent } from "../domain/MessagesRequest.ts"
 import { fromApi, zero as noUsage } from "../domain/Usage.ts"
-import type { Account, Billed } from "./Accounts.ts"
+import type { Account } from "./Account.ts"
 import type { Base } from "./Base.ts"
-import { billing } from "./Billing.ts"
+import { type Attempts, makeAttempts } from "./Billing.ts"
+import type { Billed } from "./Bookkeeping.ts"
 import type { Settlement } from "./Governed.ts"
 import { callOptions, type Job } from "./Job.ts"
 
@@ -69,12 +70,12 @@ const makeMeter = (job: Job) => {
  * was received. `onLanded` runs when it is over, before anybody hears of it.
  */
 export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onLanded: () => void) {
+  job.waiting = 1
   const { accounts, aloft, claude, home, reception } = base
   const meter = makeMeter(job)
   const upstream = Scope.makeUnsafe()
   const landing = Deferred.makeUnsafe<Landing>()
   let claimed = false
-  let deserted = false
   let leaving: Effect.Effect<void> | undefined
 
   /** The only way to an end. Whoever comes second waits for the first. */
@@ -98,19 +99,17 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
   const nobody = () => undefined
 
   /** Aborts first, then counts: whoever left must not keep upstream writing. */
-  const abandon = (account: Account, cause: Cause.Cause<unknown>) =>
+  const abandon = (account: Account, { failed }: Attempts, cause: Cause.Cause<unknown>) =>
     Effect.andThen(
       Scope.close(upstream, Exit.failCause(cause)),
       land(
-        Effect.suspend(() =>
-          meter.started() ? account.settle(meter.billed(true)) : billing(account, cause, { output: 0 })
-        ),
+        Effect.suspend(() => (meter.started() ? account.settle(meter.billed(true)) : failed(cause))),
         nobody
       )
     )
 
   /** Reads on. Settles before the last event goes out: who has seen the end sees the books closed. */
-  const reading = (account: Account, pull: Next): Next => {
+  const reading = (account: Account, attempts: Attempts, pull: Next): Next => {
     const read = (chunk: Chunk): Effect.Effect<Chunk> => {
       meter.read(chunk)
       if (!meter.stopped() || claimed) return Effect.succeed(chunk)
@@ -122,13 +121,13 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
         chunk
       )
     }
-    return Effect.onError(Effect.flatMap(pull, read), (cause) => abandon(account, cause))
+    return Effect.onError(Effect.flatMap(pull, read), (cause) => abandon(account, attempts, cause))
   }
 
-  const departure = Effect.fnUntraced(function* (account: Account) {
-    const { events, headers, status } = yield* Scope.provide(claude.stream(job.request, callOptions(job)), upstream)
-    yield* reception.observe(job, status, headers)
-    const next = reading(account, yield* Scope.provide(Stream.toPull(events), upstream))
+  const departure = Effect.fnUntraced(function* (account: Account, attempts: Attempts) {
+    const opening = claude.stream(job.request, callOptions(job, attempts.onAttempt))
+    const { events, headers } = yield* Scope.provide(opening, upstream)
+    const next = reading(account, attempts, yield* Scope.provide(Stream.toPull(events), upstream))
     const early: Array<Chunk> = []
     const first = Pull.catchDone(next, () => Effect.fail(endedEarly))
     while (!meter.started()) early.push(yield* first)
@@ -139,18 +138,19 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
     job.led = true
     const account = yield* accounts.open(job)
     job.sent = true
-    const ready = yield* Effect.onError(Effect.interruptible(departure(account)), (cause) =>
-      Effect.andThen(reception.observeFailure(job, cause), abandon(account, cause))
+    const attempts = makeAttempts(reception, job, account, 0)
+    const ready = yield* Effect.onError(Effect.interruptible(departure(account, attempts)), (cause) =>
+      abandon(account, attempts, cause)
     )
-    leaving = Effect.asVoid(abandon(account, Cause.interrupt()))
+    leaving = Effect.asVoid(abandon(account, attempts, Cause.interrupt()))
     if (!claimed) aloft.add(leaving)
-    if (deserted) yield* leaving
+    if (job.waiting === 0) yield* leaving
     return { ...ready, leave: leaving }
   })
 
   const leaveEarly = (fiber: Fiber.Fiber<{ readonly leave: Effect.Effect<void> }, unknown>) =>
     Effect.suspend(() => {
-      deserted = true
+      job.waiting = 0
       if (!job.sent) return Fiber.interrupt(fiber)
       const exit = fiber.pollUnsafe()
       return exit !== undefined && Exit.isSuccess(exit) ? exit.value.leave : Effect.void

@@ -1,4 +1,5 @@
 import type { Effect, Redacted, Stream } from "effect"
+import type { CallOptions } from "../claude/Claude.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import type { BudgetExceeded } from "../costs/CostTracker.ts"
 import type { CacheOutcome } from "../domain/Event.ts"
@@ -12,6 +13,8 @@ export type GovernorError = ClaudeError | BudgetExceeded | RateLimitError
 export interface RunOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly apiKey?: Redacted.Redacted | undefined
+  /** For a gateway: the caller's own bytes and headers, see `Forward`. */
+  readonly forward?: CallOptions["forward"]
   readonly cache?: "on" | "off" | "refresh" | undefined
   /** Prompt tokens the whole history would have cost; the request's own estimate otherwise. */
   readonly rawTokens?: number | undefined

@@ -10,6 +10,8 @@ export interface Job {
   readonly caller: Caller
   readonly request: MessagesRequest
   readonly model: Model
+  /** The model that was asked for, when routing chose another. */
+  readonly requestedModel: string | undefined
   /** The cache key; undefined when this request has nothing to do with the cache. */
   readonly key: string | undefined
   readonly options: RunOptions
@@ -17,6 +19,8 @@ export interface Job {
   sent: boolean
   /** True when this job went upstream itself instead of joining another. */
   led: boolean
+  /** How many wait for what this job leads. At none, a failed attempt is not followed by another. */
+  waiting: number
 }
 
 /** Identical requests in flight may share one call. */
@@ -26,4 +30,9 @@ export const shareable = (job: Job): job is Job & { readonly key: string } =>
 /** The leader's own budget, deadline or place in the queue say nothing about those who joined it. */
 export const leadersOwn = (error: GovernorError): boolean => error._tag !== "ClaudeError"
 
-export const callOptions = ({ options }: Job): CallOptions => ({ headers: options.headers, apiKey: options.apiKey })
+export const callOptions = (job: Job, onAttempt: CallOptions["onAttempt"]): CallOptions => {
+  const { apiKey, forward, headers } = job.options
+  // The caller's bytes name the caller's model.
+  const bytes = forward && job.requestedModel !== undefined ? { ...forward, body: undefined } : forward
+  return { headers, apiKey, forward: bytes, onAttempt }
+}

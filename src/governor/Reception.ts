@@ -1,13 +1,13 @@
-import { type Cause, Clock, Effect, Option, Random } from "effect"
+import { Clock, Effect, Option, Random } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
+import type { ClaudeError } from "../claude/ClaudeError.ts"
 import type { Caller } from "../domain/Caller.ts"
 import type { AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
-import { TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
+import { type RefusalKind, TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { ModelRouter } from "../models/ModelRouter.ts"
 import { Settings } from "../Settings.ts"
 import type { Accounts } from "./Accounts.ts"
-import { failureOf } from "./Billing.ts"
 import type { Degraded } from "./Degraded.ts"
 import type { GovernedAnswer, RunOptions } from "./Governed.ts"
 import type { Job } from "./Job.ts"
@@ -16,8 +16,13 @@ import type { Job } from "./Job.ts"
 export interface Reception {
   /** Routes and names the request; answers it at once when the cache can. */
   readonly receive: (request: MessagesRequest, caller: Caller, options: RunOptions) => Effect.Effect<Received>
-  readonly observe: (job: Job, status: number, headers: Readonly<Record<string, string>>) => Effect.Effect<void>
-  readonly observeFailure: (job: Job, cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  readonly observe: (
+    job: Job,
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    kind?: RefusalKind
+  ) => Effect.Effect<void>
+  readonly observeFailure: (job: Job, error: ClaudeError | undefined) => Effect.Effect<void>
   readonly store: (job: Job, message: AssistantMessage) => Effect.Effect<void>
 }
 
@@ -78,8 +83,10 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
       model,
       key,
       options,
+      requestedModel: request === asked ? undefined : asked.model,
       sent: false,
-      led: false
+      led: false,
+      waiting: 0
     }
     if (key === undefined || options.cache === "refresh") return { job, hit: undefined }
     const known = yield* lookup(key)
@@ -89,14 +96,15 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
     return { job, hit: { message, headers: {}, settlement } }
   })
 
-  const observe: Reception["observe"] = (job, status, headers) =>
+  const observe: Reception["observe"] = (job, status, headers, kind) =>
     enabled.rateLimit
-      ? degraded.guard("rate limiter (observe)", () => limiter.observe(job.model.id, status, headers), undefined)
+      ? degraded.guard("rate limiter (observe)", () => limiter.observe(job.model.id, status, headers, kind), undefined)
       : Effect.void
 
-  const observeFailure: Reception["observeFailure"] = (job, cause) => {
-    const reason = failureOf(cause)?.reason
-    return reason !== undefined && "headers" in reason ? observe(job, reason.status, reason.headers) : Effect.void
+  const observeFailure: Reception["observeFailure"] = (job, error) => {
+    const reason = error?.reason
+    if (reason === undefined || !("headers" in reason)) return Effect.void
+    return observe(job, reason.status, reason.headers, reason._tag === "RateLimited" ? reason.kind : undefined)
   }
 
   const store: Reception["store"] = ({ key }, message) =>

@@ -1,7 +1,8 @@
-import { Deferred, Effect, Layer, Option, Stream } from "effect"
+import { Deferred, Effect, Layer, Stream } from "effect"
 import { ResponseCache } from "../../src/cache/ResponseCache.ts"
-import { Claude } from "../../src/claude/Claude.ts"
+import { type CallOptions, Claude } from "../../src/claude/Claude.ts"
 import type { ClaudeError } from "../../src/claude/ClaudeError.ts"
+import type { ClaudeService } from "../../src/claude/ClaudeService.ts"
 import { BudgetExceeded, type CostSettle, CostTracker } from "../../src/costs/CostTracker.ts"
 import { replayEvents } from "../../src/domain/AnswerReplay.ts"
 import type { AssistantMessage, MessagesRequest, StreamEvent } from "../../src/domain/MessagesRequest.ts"
@@ -97,38 +98,42 @@ export interface Upstream {
 const isMessage = (reply: Reply): reply is AssistantMessage => "type" in reply && reply.type === "message"
 const isScript = (reply: Reply): reply is Extract<Reply, { readonly events: unknown }> => "events" in reply
 
-const fakeClaude = (steps: Steps, upstream: Upstream) => {
-  const receive = (asked: MessagesRequest) =>
-    Effect.sync(() => upstream.reply(asked, upstream.requests.push(asked) - 1))
+const answered = (options: CallOptions | undefined, status: number, headers: Readonly<Record<string, string>>) =>
+  options?.onAttempt?.({ _tag: "Answered", attempt: 1, status, headers }) ?? Effect.void
 
-  const send = Effect.fnUntraced(
-    function* (asked: MessagesRequest) {
+const fakeClaude = (steps: Steps, upstream: Upstream) => {
+  const receive = Effect.fnUntraced(function* (asked: MessagesRequest, options: CallOptions | undefined) {
+    const reply = upstream.reply(asked, upstream.requests.push(asked) - 1)
+    if (!isMessage(reply) && !isScript(reply)) {
+      if ("headers" in reply.reason) yield* answered(options, reply.reason.status, reply.reason.headers)
+      return yield* Effect.fail(reply)
+    }
+    yield* answered(options, 200, { "request-id": "req" })
+    return reply
+  })
+
+  const send: ClaudeService["send"] = (asked, options) =>
+    Effect.gen(function* () {
       yield* steps.pause("claude.sending")
-      const reply = yield* receive(asked)
+      const reply = yield* receive(asked, options)
       if (isScript(reply)) return yield* Effect.die("a script is for streams")
-      if (!isMessage(reply)) return yield* Effect.fail(reply)
       upstream.billed.push(fromApi(reply.usage))
       yield* steps.pause("claude.answering")
       return { message: reply, status: 200, headers: { "request-id": reply.id } }
-    },
-    Effect.onInterrupt(() => Effect.sync(() => upstream.aborted++))
-  )
+    }).pipe(Effect.onInterrupt(() => Effect.sync(() => upstream.aborted++)))
 
-  const stream = Effect.fnUntraced(function* (asked: MessagesRequest) {
+  const stream: ClaudeService["stream"] = Effect.fnUntraced(function* (asked, options) {
     yield* steps.pause("claude.opening")
-    const reply = yield* receive(asked)
-    if (!isMessage(reply) && !isScript(reply)) return yield* Effect.fail(reply)
+    const reply = yield* receive(asked, options)
     const events = isScript(reply) ? reply.events : replayEvents(reply)
     const broken = isScript(reply) ? reply.cut : undefined
     let ended = false
     yield* Effect.addFinalizer(() => Effect.sync(() => (ended ? undefined : upstream.aborted++)))
     const each = (event: StreamEvent) =>
-      Effect.gen(function* () {
-        yield* steps.pause(`claude.${event.type}`)
-        if (event.type === "message_start" && typeof event.message === "object" && event.message !== null) {
-          // The fake's own message_start carries a whole usage.
-          upstream.billed.push(fromApi((event.message as AssistantMessage).usage))
-        }
+      Effect.map(steps.pause(`claude.${event.type}`), () => {
+        const { message } = event
+        // The fake's own message_start carries a whole message.
+        if (event.type === "message_start") upstream.billed.push(fromApi((message as AssistantMessage).usage))
         if (event.type === "message_stop" && isMessage(reply))
           upstream.billed[upstream.billed.length - 1] = fromApi(reply.usage)
         return event
@@ -138,7 +143,7 @@ const fakeClaude = (steps: Steps, upstream: Upstream) => {
     return { status: 200, headers: { "request-id": "req" }, events: Stream.concat(played, tail) }
   })
 
-  return Claude.of({ send, stream, countTokens: () => Effect.succeed(1), kind: "simulator" })
+  return Layer.mock(Claude, { send, stream, kind: "fake" })
 }
 
 /** The books as a test reads them. Booking an id twice, or one that was not open, is remembered as a `mistake`. */
@@ -293,7 +298,7 @@ export const makeWorld = (overrides: Overrides = {}) => {
   const settings = Settings.layerWith(overrides)
   const events = Layer.provideMerge(steppedEvents(steps), Layer.fresh(Events.layerTest))
   const rooms = Layer.mergeAll(
-    Layer.sync(Claude, () => fakeClaude(steps, upstream)),
+    fakeClaude(steps, upstream),
     Layer.unwrap(Effect.map(ModelCatalog, (catalog) => fakeCosts(steps, books, catalog))),
     fakeLimiter(steps, limits),
     steppedCache(steps).pipe(Layer.provide(ResponseCache.layerMemory({ ttlMillis: 60_000, maxBytes: 1e6 }))),
@@ -320,5 +325,3 @@ export const published = Effect.gen(function* () {
   const events = yield* Events
   return (yield* events.recent).map(({ event }) => event)
 })
-
-export const none = Option.none

@@ -1,0 +1,92 @@
+import { Clock, Effect, Exit, Scope } from "effect"
+import { type NanoUsd, zero as noMoney } from "../domain/Money.ts"
+import { add, zero as noUsage, type Usage } from "../domain/Usage.ts"
+import type { Reservation } from "../limits/TokenRateLimiter.ts"
+import { type Billed, type Bookkeeping, rawTokensOf } from "./Bookkeeping.ts"
+import type { Expected } from "./Forecast.ts"
+import type { Settlement } from "./Governed.ts"
+import type { Job } from "./Job.ts"
+import type { Outcome } from "./Outcome.ts"
+
+/** What one admitted request holds: tokens, dollars and a concurrency slot. Closed once, by `settle` or `release`. */
+export interface Account {
+  readonly expected: Expected
+  readonly settle: (billed: Billed) => Effect.Effect<Settlement>
+  /** Upstream billed nothing: everything is given back. */
+  readonly release: Effect.Effect<Settlement>
+  /** Books an attempt that may have been billed and was followed by another. */
+  readonly abandoned: (attempt: number, output: number) => Effect.Effect<void>
+  /** What upstream would bill by the estimate. */
+  readonly guess: (output: number) => Usage
+}
+
+export interface Holding {
+  readonly expected: Expected
+  readonly reservation: Reservation | undefined
+  /** Holds the reservation. */
+  readonly scope: Scope.Closeable
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number
+  /** Told the usage of a whole answer. */
+  readonly onWhole: (usage: Usage) => void
+}
+
+export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Account => {
+  const { expected, onWhole, reservation, scope, sentAt } = holding
+  let closed: Settlement | undefined
+  let lost = noUsage
+
+  const outcome = Effect.fnUntraced(function* (usage: Usage, costNanoUsd: NanoUsd, status: Outcome["status"]) {
+    const now = yield* Clock.currentTimeMillis
+    return {
+      usage,
+      costNanoUsd,
+      savedNanoUsd: noMoney,
+      cache: job.key === undefined ? "bypass" : "miss",
+      queueMillis: reservation?.waitedMillis ?? 0,
+      upstreamMillis: Math.max(0, Math.round(now - sentAt)),
+      status
+    } satisfies Outcome
+  })
+
+  const settle: Account["settle"] = Effect.fnUntraced(function* (billed) {
+    if (closed !== undefined) return closed
+    const { partial, usage } = billed
+    yield* books.settleTokens(reservation, add(usage, lost))
+    yield* Scope.close(scope, Exit.void)
+    const cost = yield* books.settleMoney(job, billed)
+    if (!partial) {
+      onWhole(usage)
+      yield* books.learn(job, usage)
+    }
+    closed = yield* books.tell(job, rawTokensOf(job, usage), yield* outcome(usage, cost, partial ? "partial" : "ok"))
+    return closed
+  })
+
+  const release: Account["release"] = Effect.gen(function* () {
+    if (closed !== undefined) return closed
+    if (lost !== noUsage) yield* books.settleTokens(reservation, lost)
+    yield* Scope.close(scope, Exit.void)
+    yield* books.giveMoneyBack(job)
+    closed = yield* books.tell(job, 0, yield* outcome(noUsage, noMoney, "error"))
+    return closed
+  })
+
+  const guess: Account["guess"] = (output) => ({
+    input: expected.input,
+    cacheWrite5m: 0,
+    cacheWrite1h: 0,
+    cacheRead: expected.cacheRead,
+    output
+  })
+
+  const abandoned: Account["abandoned"] = Effect.fnUntraced(function* (attempt, output) {
+    const usage = guess(output)
+    lost = add(lost, usage)
+    const own = { ...job, requestId: `${job.requestId}#${attempt}` }
+    const cost = yield* books.settleMoney(own, { usage, partial: true })
+    yield* books.tell(own, rawTokensOf(own, usage), yield* outcome(usage, cost, "partial"))
+  })
+
+  return { expected, settle, release, abandoned, guess }
+}
