@@ -25,8 +25,11 @@ export class ServerFault extends Schema.TaggedClass<ServerFault>()("ServerFault"
   ...answered,
   retryAfterMillis: Schema.NullOr(Schema.Natural)
 }) {}
-/** No answer: refused, reset, DNS, TLS. */
-export class Unreachable extends Schema.TaggedClass<Unreachable>()("Unreachable", { detail: Schema.String }) {}
+/** No answer: refused, reset, DNS, TLS. `sent` is false when no connection was made, so that upstream saw nothing. */
+export class Unreachable extends Schema.TaggedClass<Unreachable>()("Unreachable", {
+  detail: Schema.String,
+  sent: Schema.optionalKey(Schema.Boolean)
+}) {}
 /** No answer in time, or a stream that fell silent. */
 export class TimedOut extends Schema.TaggedClass<TimedOut>()("TimedOut", { afterMillis: Schema.Natural }) {}
 /** A stream that ended without `message_stop`, or an SSE `error` event. */

@@ -53,7 +53,11 @@ const retryAfterOf = ({ reason }: ClaudeError): number =>
 
 /** Upstream may have worked on what it never finished answering. */
 const billedOf = ({ reason }: ClaudeError): "no" | "unknown" =>
-  reason._tag === "TimedOut" || reason._tag === "StreamBroken" || reason._tag === "Unreachable" ? "unknown" : "no"
+  reason._tag === "TimedOut" ||
+  reason._tag === "StreamBroken" ||
+  (reason._tag === "Unreachable" && reason.sent !== false)
+    ? "unknown"
+    : "no"
 
 /** Exponential with jitter; never shorter than `retry-after`, which is spread a little so that waiters do not return as one. */
 const backoff = ({ base, maxDelay }: RetryOptions) =>
@@ -88,13 +92,15 @@ const makeRepeat = (settings: RetryOptions) => {
       const goOn = Effect.fnUntraced(function* (error: ClaudeError) {
         const now = yield* Clock.currentTimeMillis
         const inTime = now - start + retryAfterOf(error) <= maxElapsed
-        // A circuit that was open did not make an attempt of this.
-        const sent = error.reason._tag !== "CircuitOpen"
-        if (!inTime || !isTransient(error, patience) || made >= settings.maxAttempts) return false
-        if (sent)
-          yield* onward?.onAttempt?.({ _tag: "Abandoned", attempt: made, error, billed: billedOf(error) }) ??
-            Effect.void
-        else made--
+        if (!inTime || !isTransient(error, patience)) return false
+        if (error.reason._tag === "CircuitOpen") {
+          // Nothing was sent: this was no attempt.
+          made--
+          return true
+        }
+        if (made >= settings.maxAttempts) return false
+        const abandoned = { _tag: "Abandoned", attempt: made, error, billed: billedOf(error) } as const
+        yield* onward?.onAttempt?.(abandoned) ?? Effect.void
         return true
       })
       const once = Effect.suspend(() => {

@@ -30,16 +30,27 @@ const plain = (
   return result
 }
 
-const detailOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
-  return "code" in error && typeof error.code === "string" ? `${error.code}: ${error.message}` : error.message
+/** Errors of a connection that was never made. */
+const neverSent: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT"
+])
+
+/** What a connection that failed before any answer means. */
+export const unreachable = (error: unknown): ClaudeError => {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : ""
+  const text = error instanceof Error ? error.message : String(error)
+  const detail = [code, text].filter((part) => part !== "").join(": ")
+  return new ClaudeError({ reason: new Unreachable({ detail, sent: !neverSent.has(code) }) })
 }
 
 /** What a failed connection means. An abort stays what it is. */
 const failure = (error: unknown): unknown =>
-  error instanceof Error && error.name === "AbortError"
-    ? error
-    : new ClaudeError({ reason: new Unreachable({ detail: detailOf(error) }) })
+  error instanceof Error && error.name === "AbortError" ? error : unreachable(error)
 
 /**
  * A `fetch` for the SDK on undici's own API, three times as fast as the global one, and without its limit of five

@@ -161,6 +161,21 @@ describe("Claude.layerRetrying, streams", () => {
     }).pipe(Effect.provide(retrying()))
   )
 
+  it.effect("leave nothing of a failed attempt open", () =>
+    Effect.gen(function* () {
+      yield* inject(Fault.errorEvent(0))
+      const claude = yield* Claude
+      const opening = yield* Effect.forkChild(claude.stream(ask("hello")), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(opening)
+      const { entries } = yield* Simulator.use((simulator) => simulator.bill)
+      assert.deepStrictEqual(
+        entries.map((entry) => entry.status),
+        ["aborted", "complete"]
+      )
+    }).pipe(Effect.scoped, Effect.provide(retrying()))
+  )
+
   it.effect("are never begun again once an event was handed over", () =>
     Effect.gen(function* () {
       yield* inject(Fault.cut(2))
@@ -198,7 +213,7 @@ describe("Claude.layerRetrying, streams", () => {
 
 describe("Claude.layerRetrying, circuit", () => {
   const breaker = { failures: 3, openFor: "10 seconds", probeFor: "15 seconds" } as const
-  const once = { maxAttempts: 1, breaker }
+  const once = { maxAttempts: 1, breaker, patience: 0 }
   const fail = (n: number) => inject(...Array.from({ length: n }, () => Fault.serverError))
   const tagNow = Effect.map(Effect.result(send(ask("x"))), (result) =>
     result._tag === "Failure" ? result.failure.reason._tag : "answered"
@@ -234,12 +249,16 @@ describe("Claude.layerRetrying, circuit", () => {
     }).pipe(Effect.provide(retrying(once)))
   )
 
-  it.effect("a short opening is waited out, a long one is not", () =>
+  it.effect("a short opening is waited out and is no attempt, a long one is not waited for", () =>
     Effect.gen(function* () {
       yield* fail(3)
-      const short = yield* timed(send(ask("x")))
+      const { onAttempt, seen } = listen()
+      const short = yield* timed(send(ask("x"), { onAttempt }))
       assert.strictEqual(reasonTag(short), "answered")
       assert.isAtLeast(short.millis, 2_000)
+      assert.deepStrictEqual(seen.at(-1) && brief(seen[seen.length - 1] as AttemptEvent), "4:200")
+      yield* fail(4)
+      assert.strictEqual(reasonTag(yield* timed(send(ask("x")))), "CircuitOpen")
     }).pipe(
       Effect.provide(
         retrying({ breaker: { ...breaker, openFor: "2 seconds" }, base: "10 millis", patience: "3 seconds" })
