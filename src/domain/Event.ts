@@ -48,7 +48,13 @@ export const Event = Schema.TaggedUnion({
   },
   AlertRaised: { alert: Alert },
   AlertCleared: { alert: Alert },
-  Limiter: { used: Schema.Natural, limit: Schema.Natural, queued: Schema.Natural, inFlight: Schema.Natural },
+  Limiter: {
+    used: Schema.Natural,
+    limit: Schema.Natural,
+    queued: Schema.Natural,
+    inFlight: Schema.Natural,
+    oldestMillis: Schema.optionalKey(Schema.Natural).annotate({ description: "how long the oldest request has waited" })
+  },
   CacheCleared: { entries: Schema.Natural },
   BudgetPaused: { reason: Schema.String },
   BudgetResumed: { by: Schema.String },

@@ -1,0 +1,177 @@
+import { Clock, Duration, Effect, Exit, Latch, Scope, Semaphore } from "effect"
+import type { Event } from "../domain/Event.ts"
+import type { Usage } from "../domain/Usage.ts"
+import { Admission, type Refusal, type Ticket } from "./Admission.ts"
+import { makeHerald } from "./Herald.ts"
+import { limiterStats } from "./LimiterStats.ts"
+import { deadlinePassed, type Limits } from "./Limits.ts"
+import { viewQueue } from "./QueueView.ts"
+import { makeRequestRate, type RequestRate } from "./RequestRate.ts"
+import { RateLimitError, type Reservation, type ReserveRequest } from "./Reservation.ts"
+
+/** What a 429 was about: `spend` does not pass by waiting, so the limiter does not wait for it. */
+export type RefusalKind = "rate" | "ramp" | "spend"
+
+const shortestRetry = 1_000
+
+/**
+ * The admission rules in time: one fiber admits whoever may go, and sleeps exactly until the next one may, or until
+ * something changes. Nothing here fails or waits except `reserve`.
+ */
+class Limiter {
+  readonly admission: Admission
+  readonly bell = Latch.makeUnsafe()
+  private readonly clock: Clock.Clock
+  private readonly slots: Semaphore.Semaphore
+  private readonly rate: RequestRate
+  private readonly changed: () => void
+  /** The request rate lets nobody through before then. */
+  private rateReadyAt = Number.NEGATIVE_INFINITY
+
+  constructor(admission: Admission, deps: { clock: Clock.Clock; rate: RequestRate; changed: () => void }) {
+    this.admission = admission
+    this.clock = deps.clock
+    this.rate = deps.rate
+    this.changed = deps.changed
+    this.slots = Semaphore.makeUnsafe(
+      admission.limits.enforced ? admission.limits.maxInFlight : Number.POSITIVE_INFINITY
+    )
+  }
+
+  /** Milliseconds of a clock that never goes back, whatever happens to the wall clock. */
+  now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  readonly reserve = (request: ReserveRequest): Effect.Effect<Reservation, RateLimitError, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.scope, (scope) => {
+        const ticket = this.admission.enqueue(this.now(), request)
+        if ("reason" in ticket) return Effect.fail(this.error(request.model, ticket))
+        this.bell.openUnsafe()
+        // From here on the ticket is closed exactly once: right away when the wait ends badly, else with the scope.
+        return restore(this.turn(ticket, request)).pipe(
+          Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : this.close(ticket))),
+          Effect.andThen(Scope.addFinalizer(scope, this.close(ticket))),
+          Effect.map(() => ({
+            id: ticket.id,
+            model: ticket.model,
+            waitedMillis: Math.round(ticket.admittedAt - ticket.arrivedAt)
+          }))
+        )
+      })
+    )
+
+  settle(reservation: Reservation, usage: Usage): void {
+    this.admission.settle(this.now(), reservation.id, usage)
+    this.stir()
+  }
+
+  observe(model: string, status: number, headers: Readonly<Record<string, string>>, kind?: RefusalKind): void {
+    const epochMillis = this.clock.currentTimeMillisUnsafe()
+    this.admission.observe(this.now(), model, { status, headers, kind, epochMillis })
+    this.stir()
+  }
+
+  /** Admits for as long as the scope lives. */
+  readonly run: Effect.Effect<never> = Effect.forever(
+    Effect.suspend(() => {
+      this.bell.closeUnsafe()
+      return Effect.flatMap(this.admitAll, (until) => {
+        if (until === Number.POSITIVE_INFINITY) return this.bell.await
+        const millis = Math.max(1, Math.ceil(until - this.now()))
+        return Effect.timeoutOption(this.bell.await, Duration.millis(millis))
+      })
+    })
+  )
+
+  /** Ends all waiting when the limiter goes away. */
+  readonly abandon: Effect.Effect<void> = Effect.sync(() => {
+    for (const entry of this.admission.backlog.entries()) entry.value.notify?.()
+  })
+
+  /** Admits everybody who may go; answers when to ask again. */
+  private readonly admitAll: Effect.Effect<number> = Effect.gen({ self: this }, function* () {
+    for (;;) {
+      const now = this.now()
+      const ticket = this.admission.next(now)
+      if (ticket === undefined) return this.admission.wakeAt
+      const refusal = this.admission.tooLarge(ticket.load, ticket.upstream)
+      if (refusal !== undefined) {
+        this.dismiss(ticket, refusal)
+        continue
+      }
+      if (now < this.rateReadyAt) return this.rateReadyAt
+      if (!(yield* this.slots.takeIfAvailable(1))) return Number.POSITIVE_INFINITY
+      const wait = yield* this.rate.take
+      this.rateReadyAt = wait > 0 ? now + wait : now
+      // Asking the rate may have taken time, in which the request may have been given up.
+      if (wait > 0 || ticket.state !== "waiting") {
+        yield* this.slots.release(1)
+        continue
+      }
+      this.admission.admit(this.now(), ticket)
+      ticket.notify?.()
+      this.changed()
+    }
+  })
+
+  private dismiss(ticket: Ticket, refusal: Refusal): void {
+    ticket.refusal = refusal
+    this.admission.close(this.now(), ticket)
+    ticket.notify?.()
+  }
+
+  private turn(ticket: Ticket, { deadlineMillis, model }: ReserveRequest): Effect.Effect<void, RateLimitError> {
+    const wait = Effect.callback<void, RateLimitError>((resume) => {
+      const answer = () => {
+        if (ticket.state === "admitted") resume(Effect.void)
+        else resume(ticket.refusal === undefined ? Effect.interrupt : Effect.fail(this.error(model, ticket.refusal)))
+      }
+      if (ticket.state === "waiting") ticket.notify = answer
+      else answer()
+    })
+    if (deadlineMillis === undefined) return wait
+    return Effect.timeoutOrElse(wait, {
+      duration: Duration.millis(Math.max(1, deadlineMillis)),
+      orElse: () =>
+        Effect.fail(this.error(model, { reason: "DeadlineExceeded", message: deadlinePassed(deadlineMillis) }))
+    })
+  }
+
+  private close(ticket: Ticket): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const held = this.admission.close(this.now(), ticket)
+      // The bell comes last: who is woken must find the slot free.
+      const stir = Effect.sync(() => this.stir())
+      return held ? Effect.andThen(this.slots.release(1), stir) : stir
+    })
+  }
+
+  private stir(): void {
+    this.changed()
+    if (this.admission.backlog.waiting > 0) this.bell.openUnsafe()
+  }
+
+  private error(model: string, { message, reason }: { reason: RateLimitError["reason"]; message: string }) {
+    const wait = Math.max(shortestRetry, this.admission.expectedWait(this.now()))
+    return new RateLimitError({ reason, model, message, retryAfterMillis: reason === "TooLarge" ? 0 : wait })
+  }
+}
+
+/** The service's methods, on `limits`, telling `publish`. */
+export const makeLimiter = Effect.fnUntraced(function* (
+  limits: Limits,
+  publish: (event: Event) => Effect.Effect<void>
+) {
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const rate = yield* makeRequestRate(limits.enforced ? limits.requestsPerMinute : null, publish)
+  const admission = new Admission(limits)
+  const stats = Effect.sync(() => limiterStats(admission, limiter.now()))
+  const herald = makeHerald(stats, publish)
+  const limiter = new Limiter(admission, { clock, rate, changed: herald.changed })
+  yield* Effect.addFinalizer(() => limiter.abandon)
+  yield* Effect.forkScoped(limiter.run)
+  yield* Effect.forkScoped(herald.run)
+  return { limiter, stats, waiting: (count: number) => Effect.sync(() => viewQueue(admission, limiter.now(), count)) }
+})
