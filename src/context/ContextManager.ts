@@ -8,6 +8,7 @@ import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
+import { decide } from "./CompactionPolicy.ts"
 import { ConversationContext } from "./ConversationContext.ts"
 import * as Layout from "./Layout.ts"
 import { requestOf } from "./Prepared.ts"
@@ -136,6 +137,7 @@ const makeManaged = Effect.gen(function* () {
     summarizer,
     catalog,
     objective: settings.compactionObjective,
+    policy: decide,
     maxTokens: settings.maxContextTokens,
     maxMessages: settings.maxContextMessages,
     recentMessages: settings.recentMessagesFull,

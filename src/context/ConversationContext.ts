@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import type { Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
-import { type Decision, decide } from "./CompactionPolicy.ts"
+import type { Decision, Situation } from "./CompactionPolicy.ts"
 import { compact, recentStart, type Source } from "./Compactor.ts"
 import * as Layout from "./Layout.ts"
 import { acceptableShare, plans } from "./Plans.ts"
@@ -17,6 +17,8 @@ export interface ContextOptions {
   readonly summarizer: Summarizer["Service"]
   readonly catalog: ModelCatalog["Service"]
   readonly objective: "dollars" | "tokens"
+  /** Decides when to compact. */
+  readonly policy: (situation: Situation) => Decision
   /** Tokens, by upper bound. */
   readonly maxTokens: number
   /** Full messages. */
@@ -169,9 +171,9 @@ export class ConversationContext {
 
   private decide(shell: Shell, { tokens, upperBound }: Estimate): Decision {
     const newest = this.sendable().at(-1)
-    const { catalog, maxTokens, objective } = this.options
+    const { catalog, maxTokens, objective, policy } = this.options
     const { longContext, prices } = catalog.get(shell.model)
-    return decide({
+    return policy({
       objective,
       tokens,
       upperBound,

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { decide } from "../../src/context/CompactionPolicy.ts"
 import { ConversationContext } from "../../src/context/ConversationContext.ts"
 import * as Layout from "../../src/context/Layout.ts"
 import type { PreparedContext, Shell } from "../../src/context/PreparedContext.ts"
@@ -33,6 +34,7 @@ const contextOf = (summarizer: Summarizer["Service"], maxTokens: number, layout?
       summarizer,
       catalog,
       objective: "dollars",
+      policy: decide,
       maxTokens,
       maxMessages: 60,
       recentMessages: 12,

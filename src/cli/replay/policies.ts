@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { decide } from "../../context/CompactionPolicy.ts"
 import { ConversationContext } from "../../context/ConversationContext.ts"
 import type { PreparedContext } from "../../context/PreparedContext.ts"
 import { cutAtOrAfter } from "../../context/Rounds.ts"
@@ -102,13 +103,15 @@ const unitsOf = (messages: ReadonlyArray<Message>, bench: Bench): ReadonlyArray<
 }
 
 /** What the service does. */
-export const contextFor = (conversation: string, { catalog, estimator, prefixTokens, settings, summarizer }: Bench) =>
-  new ConversationContext({
+export const contextFor = (conversation: string, bench: Bench, policy: Decide = decide) => {
+  const { catalog, estimator, prefixTokens, settings, summarizer } = bench
+  return new ConversationContext({
     conversation,
     estimator,
     summarizer,
     catalog,
     objective: settings.compactionObjective,
+    policy,
     maxTokens: settings.maxContextTokens - prefixTokens,
     maxMessages: settings.maxContextMessages,
     recentMessages: settings.recentMessagesFull,
@@ -116,25 +119,36 @@ export const contextFor = (conversation: string, { catalog, estimator, prefixTok
     segmentMessages: settings.summarizationThresholdMessages,
     summaryWords: settings.summaryLengthWords
   })
-
-const sluice: Policy = (history, bench) => {
-  const context = contextFor("replay", bench)
-  let before: ReadonlyArray<Unit> = []
-  let last: PreparedContext | undefined
-  return {
-    prompt: (upTo) =>
-      Effect.suspend(() => {
-        context.append(history.slice(context.next, upTo), bench.model)
-        return Effect.map(context.prepare({ model: bench.model }), (prepared) => {
-          last = prepared
-          const units = unitsOf(prepared.messages, bench)
-          const shared = sharedTokens(before, units)
-          before = units
-          return { tokens: prepared.estimatedTokens, shared, compaction: prepared.compaction !== undefined }
-        })
-      }),
-    messages: () => last?.messages ?? []
-  }
 }
 
-export const policies: Readonly<Record<PolicyName, Policy>> = { none, window, seed, sluice }
+type Decide = typeof decide
+
+/** Sluice's context under a policy of one's own. */
+export const sluiceWith =
+  (policy: Decide): Policy =>
+  (history, bench) => {
+    const context = contextFor("replay", bench, policy)
+    let before: ReadonlyArray<Unit> = []
+    let last: PreparedContext | undefined
+    return {
+      prompt: (upTo) =>
+        Effect.suspend(() => {
+          context.append(history.slice(context.next, upTo), bench.model)
+          return Effect.map(context.prepare({ model: bench.model }), (prepared) => {
+            last = prepared
+            const units = unitsOf(prepared.messages, bench)
+            const shared = sharedTokens(before, units)
+            before = units
+            return { tokens: prepared.estimatedTokens, shared, compaction: prepared.compaction !== undefined }
+          })
+        }),
+      messages: () => last?.messages ?? []
+    }
+  }
+
+export const policies: Readonly<Record<PolicyName, Policy>> = {
+  none,
+  window,
+  seed,
+  sluice: sluiceWith(decide)
+}
