@@ -44,6 +44,8 @@ export interface SettingsShape {
   readonly compactionObjective: "dollars" | "tokens"
   /** Names of tools that create or command sub-agents. */
   readonly agentTools: ReadonlyArray<string>
+  /** Whether contexts of the gateway's clients are compacted, unless a request says otherwise. */
+  readonly gatewayContext: "off" | "compact"
   readonly rateLimitTokensPerMinute: number
   readonly rateLimitOutputTokensPerMinute: Option.Option<number>
   readonly rateLimitRequestsPerMinute: Option.Option<number>

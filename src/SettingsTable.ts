@@ -231,6 +231,9 @@ export const variables = {
   agentTools: required("AGENT_TOOLS", names, "Task,Agent,create_agent,command_agent,spawn_agent", {
     doc: "Tools that create or command sub-agents."
   }),
+  gatewayContext: required("GATEWAY_CONTEXT", oneOf("off", "compact"), "off", {
+    doc: "What the gateway does with the contexts of its clients; a request may say it with `x-sluice-context`."
+  }),
   rateLimitTokensPerMinute: required("RATE_LIMIT_TOKENS_PER_MINUTE", whole(1), "400000", {
     doc: "Input tokens per minute, as upstream counts them (cache reads are free)."
   }),
