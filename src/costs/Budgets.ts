@@ -28,7 +28,8 @@ export interface BudgetNotice {
   readonly level: number
   readonly spent: NanoUsd
   readonly limit: NanoUsd
-  readonly soft: boolean
+  /** Requests are refused: the budget is used up, or was too small for one of them. */
+  readonly stopped: boolean
 }
 
 export interface Refusal {
@@ -83,7 +84,7 @@ const noticeOf = (bucket: Bucket): BudgetNotice => ({
   level: bucket.level,
   spent: nanoUsd(bucket.spent),
   limit: nanoUsd(limitOf(bucket)),
-  soft: bucket.rule.soft === true
+  stopped: bucket.refused
 })
 
 /**
@@ -125,6 +126,7 @@ export class Budgets {
       const reached = levels.find((level) => bucket.spent * 100 >= limitOf(bucket) * level) ?? 0
       if (reached <= bucket.level) continue
       bucket.level = reached
+      bucket.refused ||= exhausted(bucket)
       notices.push(noticeOf(bucket))
     }
     return notices

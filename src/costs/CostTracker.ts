@@ -1,124 +1,131 @@
-import { Context, type Effect, Schema } from "effect"
-import type { Caller } from "../domain/Caller.ts"
-import { NanoUsd } from "../domain/Money.ts"
-import { Usage } from "../domain/Usage.ts"
+import { Context, Effect, Layer, Option } from "effect"
+import type { SqlClient } from "effect/sql"
+import { fromUsd, type NanoUsd, zero } from "../domain/Money.ts"
+import type { Events } from "../events/Events.ts"
+import type { ModelCatalog } from "../models/ModelCatalog.ts"
+import { Settings } from "../Settings.ts"
+import type { BudgetRule } from "./Budgets.ts"
+import { Ledger } from "./Ledger.ts"
+import type {
+  BudgetExceeded,
+  CostReport,
+  CostReserve,
+  CostSettle,
+  CostState,
+  DayRange,
+  LedgerError
+} from "./Records.ts"
+import { noTotals } from "./Totals.ts"
+import { makeTracker, type TrackerOptions } from "./Tracker.ts"
 
-/** A budget is used up; nothing was sent. */
-export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("BudgetExceeded", {
-  budget: Schema.String,
-  limit: NanoUsd,
-  spent: NanoUsd,
-  /** Milliseconds since the epoch. */
-  resetsAt: Schema.Natural,
-  message: Schema.String
-}) {}
-
-/** One ledger row: append-only, one per request id. */
-export const LedgerEntry = Schema.Struct({
-  requestId: Schema.String,
-  at: Schema.Natural,
-  day: Schema.String.annotate({ description: "YYYY-MM-DD in the configured time zone" }),
-  tenant: Schema.String,
-  agent: Schema.String,
-  conversation: Schema.NullOr(Schema.String),
-  model: Schema.String,
-  usage: Usage,
-  costNanoUsd: NanoUsd,
-  savedNanoUsd: NanoUsd,
-  /** Prompt tokens the whole history would have cost. */
-  rawTokens: Schema.Natural,
-  status: Schema.Literals(["settled", "partial", "unsettled", "saved"]),
-  estimated: Schema.Boolean
-}).annotate({ identifier: "LedgerEntry" })
-export interface LedgerEntry extends Schema.Schema.Type<typeof LedgerEntry> {}
-
-export interface CostReserve {
-  readonly requestId: string
-  readonly caller: Caller
-  readonly model: string
-  /** What the request may cost at most, as estimated. */
-  readonly estimate: NanoUsd
-}
-
-export interface CostSettle {
-  readonly requestId: string
-  readonly caller: Caller
-  readonly model: string
-  readonly usage: Usage
-  readonly geo?: string | null | undefined
-  readonly speed?: string | null | undefined
-  readonly rawTokens: number
-  readonly partial?: boolean | undefined
-}
-
-export interface CostTotals {
-  readonly requests: number
-  readonly usage: Usage
-  readonly rawTokens: number
-  readonly costNanoUsd: NanoUsd
-  readonly savedNanoUsd: NanoUsd
-}
-
-export interface CostGroup extends CostTotals {
-  readonly key: string
-}
-
-export interface DayRange {
-  /** YYYY-MM-DD, inclusive. */
-  readonly from?: string | undefined
-  readonly to?: string | undefined
-}
-
-export interface CostReport {
-  readonly from: string
-  readonly to: string
-  readonly total: CostTotals
-  readonly byDay: ReadonlyArray<CostGroup>
-  readonly byModel: ReadonlyArray<CostGroup>
-  readonly byAgent: ReadonlyArray<CostGroup>
-  readonly byTenant: ReadonlyArray<CostGroup>
-  readonly byConversation: ReadonlyArray<CostGroup>
-}
-
-export interface CostState {
-  readonly enabled: boolean
-  readonly day: string
-  readonly today: CostTotals
-  readonly total: CostTotals
-  readonly reservedNanoUsd: NanoUsd
-  readonly thresholdNanoUsd: NanoUsd
-  readonly thresholdPercent: number
-  readonly dailyBudgetNanoUsd: NanoUsd | null
-  readonly paused: boolean
-  /** Milliseconds since the epoch. */
-  readonly resetsAt: number
-}
-
-/** The ledger could not be read. */
-export class LedgerError extends Schema.TaggedError<LedgerError>()("LedgerError", {
-  operation: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `The cost ledger could not ${this.operation}: ${this.reason}. Check the database.`
-  }
-}
+export type { BudgetRule, BudgetScope } from "./Budgets.ts"
+export {
+  BudgetExceeded,
+  type CostGroup,
+  type CostReport,
+  type CostReserve,
+  type CostSettle,
+  type CostState,
+  type CostTotals,
+  type DayRange,
+  LedgerEntry,
+  LedgerError,
+  type LedgerIntent,
+  Saved
+} from "./Records.ts"
 
 /** Counts every nano-dollar: reserve before the call, settle once after it, refuse when a budget is used up. */
 export class CostTracker extends Context.Service<
   CostTracker,
   {
-    /** Takes the estimate from the budgets, writes the intent. Over budget or paused → `BudgetExceeded`, nothing was sent. */
+    /**
+     * Takes the estimate from the budgets and writes the intent, which is on disk when this returns (unless the ledger is in
+     * trouble, which is announced). Over budget or paused → `BudgetExceeded`, nothing was sent. Interrupted, it holds nothing.
+     */
     readonly reserve: (request: CostReserve) => Effect.Effect<void, BudgetExceeded>
-    /** Books the real usage; idempotent by request id. Answers the exact cost. Never fails: a ledger that is down is retried, visibly. */
+    /**
+     * Books the real usage; idempotent by request id, reserved or not. Answers the exact cost, on disk when this returns.
+     * Never fails: a ledger that is down is retried, visibly, and holds nobody up.
+     */
     readonly settle: (request: CostSettle) => Effect.Effect<NanoUsd>
     /** Gives the reservation back: nothing was billed. */
     readonly release: (requestId: string) => Effect.Effect<void>
-    /** Records what was not spent (a cache hit): a row with no cost. */
+    /** Records what was not spent (a cache hit): a row with no usage and no cost. Answers the saving; does not wait for the disk. */
     readonly saved: (request: CostSettle) => Effect.Effect<NanoUsd>
     readonly state: Effect.Effect<CostState>
+    /** Sums over whole days, today by default. O(rows of the range). */
     readonly report: (range: DayRange) => Effect.Effect<CostReport, LedgerError>
+    /** Refuses every request until somebody resumes, also over a restart. */
     readonly pause: (reason: string) => Effect.Effect<void>
+    /** Ends a pause, and grants every budget that is used up its limit once more, until the day ends. */
     readonly resume: (by: string) => Effect.Effect<void>
   }
->()("sluice/costs/CostTracker") {}
+>()("sluice/costs/CostTracker") {
+  /** The tracker over the given ledger, with options of its own instead of Settings. */
+  static readonly layerWith = (
+    options: TrackerOptions
+  ): Layer.Layer<CostTracker, LedgerError, Events | Ledger | ModelCatalog> =>
+    Layer.effect(CostTracker, makeTracker(options))
+
+  /** Counts nothing, refuses nothing. */
+  static readonly layerOff: Layer.Layer<CostTracker> = Layer.sync(CostTracker, () => makeOff())
+
+  /** As Settings say (COST_*), over the given ledger. */
+  static readonly layerNoDeps: Layer.Layer<CostTracker, LedgerError, Events | Ledger | ModelCatalog | Settings> =
+    Layer.unwrap(
+      Effect.map(Settings, (settings) => {
+        const { costAlertThresholdUsd, costDailyBudgetUsd, costTimeZone, enabled } = settings
+        if (!enabled.costTracking) return CostTracker.layerOff
+        return CostTracker.layerWith({
+          timeZone: costTimeZone,
+          threshold: fromUsd(costAlertThresholdUsd),
+          dailyBudget: Option.getOrNull(Option.map(costDailyBudgetUsd, fromUsd)),
+          budgets: noBudgets,
+          enforced: enabled.budget
+        })
+      })
+    )
+
+  /** With the ledger in the database. */
+  static readonly layer: Layer.Layer<CostTracker, LedgerError, Events | ModelCatalog | Settings | SqlClient.SqlClient> =
+    this.layerNoDeps.pipe(Layer.provide(Ledger.layerSql))
+
+  /** With a ledger in this process only. For tests. */
+  static readonly layerMemory: Layer.Layer<CostTracker, LedgerError, Events | ModelCatalog | Settings> =
+    this.layerNoDeps.pipe(Layer.provide(Ledger.layerMemory))
+}
+
+const noBudgets: ReadonlyArray<BudgetRule> = []
+
+const makeOff = () =>
+  CostTracker.of({
+    reserve: () => Effect.void,
+    settle: () => Effect.succeed(zero),
+    release: () => Effect.void,
+    saved: () => Effect.succeed(zero),
+    state: Effect.succeed({
+      enabled: false,
+      day: "",
+      today: noTotals,
+      total: noTotals,
+      reservedNanoUsd: zero,
+      thresholdNanoUsd: zero,
+      thresholdPercent: 0,
+      dailyBudgetNanoUsd: null,
+      paused: false,
+      resetsAt: 0
+    }),
+    report: ({ from = "", to = "" }) =>
+      Effect.succeed({
+        from,
+        to,
+        total: noTotals,
+        byDay: [],
+        byModel: [],
+        byAgent: [],
+        byTenant: [],
+        byConversation: []
+      }),
+    pause: () => Effect.void,
+    resume: () => Effect.void
+  })
