@@ -1,4 +1,9 @@
+import { layer } from "@effect/vitest"
 import { ChatRepo } from "../../src/chat/ChatRepo.ts"
+import { modelSuite } from "./model.ts"
 import { chatRepoSuite } from "./suite.ts"
 
-chatRepoSuite("ChatRepo in memory", ChatRepo.layerMemory)
+layer(ChatRepo.layerMemory)("ChatRepo in memory", (it) => {
+  chatRepoSuite(it)
+  modelSuite(it, 200)
+})

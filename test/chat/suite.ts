@@ -1,5 +1,5 @@
-import { assert, layer, type Vitest } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
+import { assert, describe, type Vitest } from "@effect/vitest"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { ChatRepo, type NewMessage } from "../../src/chat/ChatRepo.ts"
 import type { Content } from "../../src/domain/Message.ts"
@@ -343,10 +343,9 @@ const derived = (it: It) => {
 }
 
 /** What every ChatRepo does, wherever it keeps things. */
-export const chatRepoSuite = <E>(name: string, repo: Layer.Layer<ChatRepo, E>): void =>
-  layer(repo, { timeout: "60 seconds" })(name, (it) => {
-    conversations(it)
-    messages(it)
-    history(it)
-    derived(it)
-  })
+export const chatRepoSuite = (it: It): void => {
+  describe("conversations", () => conversations(it))
+  describe("messages", () => messages(it))
+  describe("history", () => history(it))
+  describe("segments, agents, layout", () => derived(it))
+}

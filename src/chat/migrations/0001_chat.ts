@@ -11,7 +11,7 @@ export default Effect.gen(function* () {
   yield* sql`CREATE TABLE conversations (
     key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id text NOT NULL UNIQUE,
-    tenant text NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
     title text,
     model text,
     messages integer NOT NULL DEFAULT 0,

@@ -23,15 +23,20 @@ export const create = Effect.fnUntraced(function* (sql: Sql, { id, model, tenant
   return created ?? (yield* get(sql, id))
 })
 
-export const list = Effect.fnUntraced(function* (sql: Sql, { before, limit, tenant }: ListPage) {
-  const cursor = before === undefined ? undefined : yield* keyOf(sql, before)
-  const where = sql.and([
-    ...(tenant === undefined ? [] : [sql`tenant = ${tenant}`]),
-    ...(cursor === undefined ? [] : [sql`key < ${cursor}`])
-  ])
-  const rows =
-    yield* sql`SELECT ${columns(sql)} FROM conversations WHERE ${where} ORDER BY key DESC LIMIT ${limit}::int`
-  return yield* Rows.conversations(rows)
+/** A row comparison, because its order comes from no other index: a tenant's page costs the same wherever its rows lie. */
+const ofTenant = (sql: Sql, tenant: string, cursor: bigint) =>
+  sql`(tenant, key) < (${tenant}, ${cursor}) AND tenant >= ${tenant} ORDER BY tenant DESC, key DESC`
+
+const newest = 2n ** 63n - 1n
+
+export const listQuery = (sql: Sql, { limit, tenant }: ListPage, cursor = newest) => {
+  const range = tenant === undefined ? sql`key < ${cursor} ORDER BY key DESC` : ofTenant(sql, tenant, cursor)
+  return sql`SELECT ${columns(sql)} FROM conversations WHERE ${range} LIMIT ${limit}::int`
+}
+
+export const list = Effect.fnUntraced(function* (sql: Sql, page: ListPage) {
+  const cursor = page.before === undefined ? undefined : yield* keyOf(sql, page.before)
+  return yield* Rows.conversations(yield* listQuery(sql, page, cursor))
 })
 
 const keyOf = Effect.fnUntraced(function* (sql: Sql, id: string) {

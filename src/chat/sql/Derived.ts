@@ -9,14 +9,17 @@ type Sql = SqlClient.SqlClient
 type Query = ReturnType<typeof segmentsQuery>
 
 /** Nothing is found for an unknown conversation, one empty row for one that has none. */
-const read = Effect.fnUntraced(function* (sql: Sql, id: string, query: Query) {
-  const rows = yield* sql<{ readonly found: boolean | null }>`
+export const ofConversation = (sql: Sql, id: string, query: Query) =>
+  sql<{ readonly found: boolean | null }>`
     SELECT x.* FROM conversations c LEFT JOIN LATERAL (${query}) x ON true WHERE c.id = ${id}`
+
+const read = Effect.fnUntraced(function* (sql: Sql, id: string, query: Query) {
+  const rows = yield* ofConversation(sql, id, query)
   if (rows.length === 0) return yield* new ConversationNotFound({ conversation: id })
   return rows.filter((row) => row.found === true)
 })
 
-const segmentsQuery = (sql: Sql, before: number | undefined) =>
+export const segmentsQuery = (sql: Sql, before: number | undefined) =>
   sql`SELECT true AS found, hash, detail, from_seq AS "from", to_seq AS "to", text, tokens, created_at::float8 AS created_at
     FROM segments WHERE conversation = c.key ${before === undefined ? sql.literal("") : sql`AND from_seq < ${before}::int`}
     ORDER BY from_seq, detail, hash`
