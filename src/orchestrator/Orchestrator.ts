@@ -1,90 +1,86 @@
-import { Context, type Effect, Schema, type Stream } from "effect"
-import type { ChatRepoError, ConversationNotFound } from "../chat/ChatRepo.ts"
-import type { ContextTooLarge } from "../context/ContextManager.ts"
-import type { Priority } from "../domain/Caller.ts"
-import type { Content, ContentBlock } from "../domain/Message.ts"
-import type { AssistantMessage, ToolDefinition } from "../domain/MessagesRequest.ts"
-import type { GovernorError, Settlement } from "../governor/Governor.ts"
+import { type Cause, Context, Effect, Layer, Queue, RcMap, Semaphore, Stream } from "effect"
+import { ChatRepo } from "../chat/ChatRepo.ts"
+import { ContextManager } from "../context/ContextManager.ts"
+import { CostTracker } from "../costs/CostTracker.ts"
+import type { Content } from "../domain/Message.ts"
+import { Governor } from "../governor/Governor.ts"
+import { ModelCatalog } from "../models/ModelCatalog.ts"
+import { Settings } from "../Settings.ts"
+import { TokenEstimator } from "../tokens/TokenEstimator.ts"
+import { listAgents, reportCost } from "./builtins.ts"
+import { makeTurns } from "./Turn.ts"
+import type { OrchestratorError, SendOptions, TurnEvent } from "./TurnEvent.ts"
+import { validate } from "./validate.ts"
 
-/** The message cannot be taken: nothing was stored. */
-export class InvalidMessage extends Schema.TaggedError<InvalidMessage>()("InvalidMessage", {
-  message: Schema.String
-}) {}
+export {
+  InvalidMessage,
+  type OrchestratorError,
+  type SendOptions,
+  type Tool,
+  type ToolContext,
+  TooManyToolRounds,
+  type TurnEvent
+} from "./TurnEvent.ts"
 
-/** The model went on calling tools for too long. Everything up to here is stored. */
-export class TooManyToolRounds extends Schema.TaggedError<TooManyToolRounds>()("TooManyToolRounds", {
-  rounds: Schema.Natural
-}) {
-  override get message(): string {
-    return `The model called tools ${this.rounds} times in a row without finishing. Send another message to go on.`
-  }
-}
-
-export type OrchestratorError =
-  | GovernorError
-  | ContextTooLarge
-  | ConversationNotFound
-  | ChatRepoError
-  | InvalidMessage
-  | TooManyToolRounds
-
-export interface ToolContext {
-  readonly conversation: string
-  readonly tenant: string
-  readonly agent: string
-  readonly toolUseId: string
-}
-
-/** A tool the orchestrator runs itself. A failure becomes a `tool_result` with `is_error`, never the end of the turn. */
-export interface Tool {
-  readonly definition: ToolDefinition
-  readonly run: (
-    input: unknown,
-    context: ToolContext
-  ) => Effect.Effect<string | ReadonlyArray<ContentBlock>, { readonly message: string }>
-}
-
-export interface SendOptions {
-  readonly model?: string | undefined
-  readonly agent?: string | undefined
-  readonly priority?: Priority | undefined
-  readonly system?: string | ReadonlyArray<ContentBlock> | undefined
-  /** Added to the built-in tools (`report_cost`, `list_agents`). */
-  readonly tools?: ReadonlyArray<Tool> | undefined
-  readonly maxTokens?: number | undefined
-}
-
-/** What a turn tells while it runs. The last one is `Done`. */
-export type TurnEvent =
-  | { readonly _tag: "TextDelta"; readonly text: string }
-  | { readonly _tag: "ToolCall"; readonly id: string; readonly name: string; readonly input: unknown }
-  | {
-      readonly _tag: "ToolResult"
-      readonly id: string
-      readonly isError: boolean
-      readonly content: string | ReadonlyArray<ContentBlock>
-    }
-  | {
-      readonly _tag: "Done"
-      readonly message: AssistantMessage
-      readonly settlements: ReadonlyArray<Settlement>
-      readonly context: {
-        readonly tokens: number
-        readonly rawTokens: number
-        readonly reduction: number
-        readonly percentOfLimit: number
-        readonly segments: number
-      }
-    }
+/** Events a slow listener may be behind before the turn waits for it. */
+const eventsAhead = 16
 
 /** One conversation turn: store, prepare, ask, run tools, store. One turn at a time per conversation. */
 export class Orchestrator extends Context.Service<
   Orchestrator,
   {
+    /**
+     * Takes a user message and runs its turn while the stream is read; ending the stream early interrupts the turn and
+     * leaves a history that can be continued. Turns of one conversation wait for each other. What cannot be taken fails
+     * with `InvalidMessage` or `ConversationNotFound`, and nothing is stored.
+     */
     readonly send: (
       conversation: string,
       content: Content,
       options?: SendOptions
     ) => Stream.Stream<TurnEvent, OrchestratorError>
   }
->()("sluice/orchestrator/Orchestrator") {}
+>()("sluice/orchestrator/Orchestrator") {
+  static readonly layer = Layer.effect(
+    Orchestrator,
+    Effect.gen(function* () {
+      const settings = yield* Settings
+      const repo = yield* ChatRepo
+      const catalog = yield* ModelCatalog
+      const estimator = yield* TokenEstimator
+      const turns = makeTurns({
+        repo,
+        estimator,
+        context: yield* ContextManager,
+        governor: yield* Governor,
+        builtins: [reportCost(yield* CostTracker), listAgents(repo)],
+        agentTools: new Set(settings.agentTools),
+        maxContextTokens: settings.maxContextTokens
+      })
+      const locks = yield* RcMap.make({ lookup: (_: string) => Semaphore.make(1) })
+
+      const turn = Effect.fn("Orchestrator.send")(function* (
+        queue: Queue.Queue<TurnEvent, OrchestratorError | Cause.Done>,
+        id: string,
+        content: Content,
+        options: SendOptions
+      ) {
+        const conversation = yield* repo.get(id)
+        const modelId = options.model ?? conversation.model ?? settings.orchestratorModel
+        const model = catalog.get(modelId)
+        yield* validate(content, model, estimator)
+        const lock = yield* RcMap.get(locks, id)
+        const emit = (event: TurnEvent) => Queue.offer(queue, event)
+        yield* lock.withPermit(turns.run({ conversation, modelId, model, content, options, emit }))
+        yield* Queue.end(queue)
+      }, Effect.scoped)
+
+      return Orchestrator.of({
+        send: (conversation, content, options = {}) =>
+          Stream.callback<TurnEvent, OrchestratorError>((queue) => turn(queue, conversation, content, options), {
+            bufferSize: eventsAhead
+          })
+      })
+    })
+  )
+}
