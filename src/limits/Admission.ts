@@ -1,48 +1,16 @@
-import type { Caller } from "../domain/Caller.ts"
 import { limitedInput, type Usage } from "../domain/Usage.ts"
-import { Backlog, type Level, type Place } from "./Backlog.ts"
+import { Backlog, type Level } from "./Backlog.ts"
 import type { Entry } from "./FairQueue.ts"
 import type { Account } from "./Ledger.ts"
 import { type Limits, queueFull, tenantShareOfQueue, tooLargeFor } from "./Limits.ts"
-import { modelClass } from "./ModelClass.ts"
 import { Pace } from "./Pace.ts"
+import { Pools } from "./Pools.ts"
+import { type Ask, makeTicket, type Refusal, type Ticket } from "./Ticket.ts"
 import { minute, TokenWindow } from "./TokenWindow.ts"
-import { type Answer, type Load, UpstreamClass } from "./UpstreamClass.ts"
-
-/** One request on its way through the limiter. */
-export interface Ticket {
-  readonly id: number
-  readonly model: string
-  readonly upstream: UpstreamClass
-  readonly tenant: string
-  readonly load: Load
-  readonly arrivedAt: number
-  place: Place<Ticket> | undefined
-  state: "waiting" | "admitted" | "settled" | "closed"
-  admittedAt: number
-  inputMark: number
-  outputMark: number
-  /** Called when the state changes while somebody waits for it. */
-  notify: (() => void) | undefined
-  /** Why it was refused after it had waited. */
-  refusal: Refusal | undefined
-}
-
-export interface Ask {
-  readonly model: string
-  readonly caller: Caller
-  readonly inputTokens: number
-  readonly outputTokens: number
-}
-
-export interface Refusal {
-  readonly reason: "TooLarge" | "QueueFull"
-  readonly message: string
-}
+import type { Answer, Load, UpstreamClass } from "./UpstreamClass.ts"
 
 const whole = (n: number): number => (n > 0 ? Math.ceil(n) : 0)
 const longestAhead = minute
-const maxClasses = 64
 
 /**
  * The rules of admission, without time of its own and without effects: who may go now, and when the next one may.
@@ -54,7 +22,7 @@ export class Admission {
   readonly input: TokenWindow
   readonly output: TokenWindow
   readonly requests = new TokenWindow(Number.POSITIVE_INFINITY)
-  readonly classes = new Map<string, UpstreamClass>()
+  readonly pools: Pools
   /** After `next` found nobody: when to ask again, `Infinity` when only a change can help. */
   wakeAt = Number.POSITIVE_INFINITY
   private readonly open = new Map<number, Ticket>()
@@ -68,6 +36,7 @@ export class Admission {
     this.input = new TokenWindow(enforced ? inputPerMinute : Number.POSITIVE_INFINITY)
     this.output = new TokenWindow(enforced ? (outputPerMinute ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY)
     this.pace = new Pace(this.input.limit)
+    this.pools = new Pools(this.input.limit)
   }
 
   /** Admitted requests whose scope is still open. */
@@ -78,35 +47,16 @@ export class Admission {
   /** Puts a request into the queue, or says why it may not. */
   enqueue(now: number, ask: Ask): Ticket | Refusal {
     const load = { input: whole(ask.inputTokens), output: Math.min(whole(ask.outputTokens), this.output.limit) }
-    const name = this.poolOf(ask.model)
-    const upstream = this.classOf(name)
+    const name = this.pools.nameOf(ask.model)
+    const upstream = this.pools.get(name)
     const refusal = this.tooLarge(load, upstream) ?? this.full(ask.caller.tenant)
     if (refusal !== undefined) return refusal
     const { agent, priority, tenant } = ask.caller
     this.lastId += 1
-    const id = this.lastId
-    const ticket: Ticket = {
-      id,
-      model: ask.model,
-      upstream,
-      tenant,
-      load,
-      arrivedAt: now,
-      place: undefined,
-      state: "waiting",
-      admittedAt: 0,
-      inputMark: 0,
-      outputMark: 0,
-      notify: undefined,
-      refusal: undefined
-    }
+    const ticket = makeTicket({ id: this.lastId, model: ask.model, upstream, tenant, load, arrivedAt: now })
     const weight = this.limits.weight(tenant)
-    ticket.place = this.backlog.add(
-      priority,
-      name,
-      { value: ticket, seq: id, tenant, weight, agent, tokens: this.cost(load) },
-      now
-    )
+    const arrival = { value: ticket, seq: ticket.id, tenant, weight, agent, tokens: this.cost(load) }
+    ticket.place = this.backlog.add(priority, name, arrival, now)
     this.waitingOf.set(tenant, (this.waitingOf.get(tenant) ?? 0) + 1)
     return ticket
   }
@@ -187,7 +137,7 @@ export class Admission {
   }
 
   observe(now: number, model: string, answer: Answer): void {
-    this.classOf(this.poolOf(model)).observe(now, answer)
+    this.pools.get(this.pools.nameOf(model)).observe(now, answer)
     if (answer.status === 429 && answer.kind !== "spend") this.pace.restart(now)
   }
 
@@ -263,19 +213,5 @@ export class Admission {
     const left = (this.waitingOf.get(tenant) ?? 1) - 1
     if (left > 0) this.waitingOf.set(tenant, left)
     else this.waitingOf.delete(tenant)
-  }
-
-  /** Names that nobody knows share one pool once there are many: they come from clients. */
-  private poolOf(model: string): string {
-    const name = modelClass(model)
-    return this.classes.size < maxClasses || this.classes.has(name) ? name : "other"
-  }
-
-  private classOf(name: string): UpstreamClass {
-    const known = this.classes.get(name)
-    if (known !== undefined) return known
-    const opened = new UpstreamClass(this.input.limit)
-    this.classes.set(name, opened)
-    return opened
   }
 }

@@ -24,16 +24,15 @@ interface AgentNode<A> extends Keyed {
 }
 
 interface TenantNode<A> extends Keyed {
-  readonly name: string
   readonly account: Account
-  readonly agents: Map<string, AgentNode<A>>
-  readonly heap: Heap<AgentNode<A>>
+  readonly agents: Heap<AgentNode<A>>
   readonly share: ShareNode<A>
 }
 
 /** A tenant in the order of how far it is ahead of its share. */
 interface ShareNode<A> extends Keyed {
-  readonly tenant: () => TenantNode<A>
+  readonly account: Account
+  readonly agents: Heap<AgentNode<A>>
 }
 
 export interface Arrival<A> {
@@ -58,8 +57,9 @@ const front = <N extends Keyed>(heap: Heap<N>, current: (node: N) => number): N 
 }
 
 const tagOf = ({ account }: { readonly account: Account }): number => account.tag
-const firstOf = <A>(tenant: TenantNode<A> | undefined): Entry<A> | undefined =>
-  tenant === undefined ? undefined : front(tenant.heap, tagOf)?.first
+const aheadOf = ({ account }: { readonly account: Account }): number => account.aheadUntil
+const firstOf = <A>(tenant: ShareNode<A> | undefined): Entry<A> | undefined =>
+  tenant === undefined ? undefined : front(tenant.agents, tagOf)?.first
 
 /** Which of two waiting requests of one priority goes first, by what their tenants and agents have had. */
 export const goesBefore = <A>(a: Entry<A>, b: Entry<A>): boolean => {
@@ -74,8 +74,9 @@ export const goesBefore = <A>(a: Entry<A>, b: Entry<A>): boolean => {
  */
 export class FairQueue<A> {
   private readonly ledger: Ledger
-  private readonly tenants = new Map<string, TenantNode<A>>()
-  private readonly heap = new Heap<TenantNode<A>>()
+  private readonly tenantNodes = new Map<Account, TenantNode<A>>()
+  private readonly agentNodes = new Map<Account, AgentNode<A>>()
+  private readonly tenants = new Heap<TenantNode<A>>()
   private readonly shares = new Heap<ShareNode<A>>()
 
   constructor(ledger: Ledger) {
@@ -83,13 +84,13 @@ export class FairQueue<A> {
   }
 
   get empty(): boolean {
-    return this.heap.size === 0
+    return this.tenants.size === 0
   }
 
   add(arrival: Arrival<A>, now: number): Entry<A> {
     const tenant = this.ledger.join(arrival.tenant, arrival.weight, now)
     const agent = tenant.members.join(arrival.agent, 1, now)
-    const place = this.agentNode(arrival, tenant, agent)
+    const place = this.agentNodes.get(agent) ?? this.agentNode(arrival, tenant, agent)
     const { value, seq, tokens } = arrival
     const entry: Entry<A> = {
       value,
@@ -110,12 +111,12 @@ export class FairQueue<A> {
 
   /** Who goes next. */
   peek(): Entry<A> | undefined {
-    return firstOf(front(this.heap, tagOf))
+    return firstOf(front(this.tenants, tagOf))
   }
 
   /** The next request of the tenant that is least ahead of its share of the limit. */
   lightest(): Entry<A> | undefined {
-    return firstOf(front(this.shares, (node) => node.tenant().account.aheadUntil)?.tenant())
+    return firstOf(front(this.shares, aheadOf))
   }
 
   /** Takes an entry out because it is served: its tenant and agent have had so many tokens more. */
@@ -135,20 +136,18 @@ export class FairQueue<A> {
     const { place } = entry
     if (place.first !== undefined) return
     const { tenant } = place
-    tenant.heap.remove(place)
-    tenant.agents.delete(place.name)
-    if (tenant.heap.size > 0) return
-    this.heap.remove(tenant)
+    tenant.agents.remove(place)
+    this.agentNodes.delete(place.account)
+    if (tenant.agents.size > 0) return
+    this.tenants.remove(tenant)
     this.shares.remove(tenant.share)
-    this.tenants.delete(tenant.name)
+    this.tenantNodes.delete(tenant.account)
   }
 
   /** Every entry that waits, in no particular order. */
   *entries(): Generator<Entry<A>> {
-    for (const tenant of this.tenants.values()) {
-      for (const agent of tenant.agents.values()) {
-        for (let entry = agent.first; entry !== undefined; entry = entry.next) yield entry
-      }
+    for (const agent of this.agentNodes.values()) {
+      for (let entry = agent.first; entry !== undefined; entry = entry.next) yield entry
     }
   }
 
@@ -163,39 +162,22 @@ export class FairQueue<A> {
     entry.next = undefined
   }
 
-  private agentNode({ agent: name, ...arrival }: Arrival<A>, tenantAccount: Account, account: Account): AgentNode<A> {
-    const tenant = this.tenants.get(arrival.tenant) ?? this.tenantNode(arrival, tenantAccount)
-    const known = tenant.agents.get(name)
-    if (known !== undefined) return known
-    const node: AgentNode<A> = {
-      name,
-      account,
-      tenant,
-      key: account.tag,
-      order: arrival.seq,
-      index: -1,
-      first: undefined,
-      last: undefined
-    }
-    tenant.agents.set(name, node)
-    tenant.heap.push(node)
+  private agentNode({ agent: name, seq: order }: Arrival<A>, owner: Account, account: Account): AgentNode<A> {
+    const tenant = this.tenantNodes.get(owner) ?? this.tenantNode(order, owner)
+    const key = account.tag
+    const node: AgentNode<A> = { key, order, index: -1, name, account, tenant, first: undefined, last: undefined }
+    this.agentNodes.set(account, node)
+    tenant.agents.push(node)
     return node
   }
 
-  private tenantNode({ seq, tenant: name }: Pick<Arrival<A>, "seq" | "tenant">, account: Account): TenantNode<A> {
-    const node: TenantNode<A> = {
-      name,
-      account,
-      key: account.tag,
-      order: seq,
-      index: -1,
-      agents: new Map(),
-      heap: new Heap(),
-      share: { key: account.aheadUntil, order: seq, index: -1, tenant: () => node }
-    }
-    this.tenants.set(name, node)
-    this.heap.push(node)
-    this.shares.push(node.share)
+  private tenantNode(order: number, account: Account): TenantNode<A> {
+    const agents = new Heap<AgentNode<A>>()
+    const share: ShareNode<A> = { key: account.aheadUntil, order, index: -1, account, agents }
+    const node: TenantNode<A> = { key: account.tag, order, index: -1, account, agents, share }
+    this.tenantNodes.set(account, node)
+    this.tenants.push(node)
+    this.shares.push(share)
     return node
   }
 }

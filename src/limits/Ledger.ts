@@ -1,16 +1,25 @@
 /** How much service one member (a tenant, or an agent of a tenant) has had, in virtual time. */
-export interface Account {
+export class Account {
   readonly weight: number
   /** Virtual time at which its next request may start: the tokens it was served, divided by its weight. */
-  tag: number
+  tag = 0
   /** Its requests that wait, over all model classes. */
-  waiting: number
+  waiting = 0
   /** Tokens that earlier requests took beyond what they were charged (negative: less), for the next charge. */
-  owed: number
+  owed = 0
   /** Until then it has used more than its share of the limit, in milliseconds of the clock. */
-  aheadUntil: number
+  aheadUntil = Number.NEGATIVE_INFINITY
+  private ledger: Ledger | undefined
+
+  constructor(weight: number) {
+    this.weight = weight
+  }
+
   /** The same among its own members. */
-  readonly members: Ledger
+  get members(): Ledger {
+    this.ledger ??= new Ledger()
+    return this.ledger
+  }
 }
 
 const sweepFrom = 64
@@ -68,14 +77,7 @@ export class Ledger {
 
   private open(name: string, weight: number, now: number): Account {
     if (this.accounts.size >= this.sweepAt) this.sweep(now)
-    const account: Account = {
-      weight,
-      tag: 0,
-      waiting: 0,
-      owed: 0,
-      aheadUntil: Number.NEGATIVE_INFINITY,
-      members: new Ledger()
-    }
+    const account = new Account(weight)
     this.accounts.set(name, account)
     return account
   }

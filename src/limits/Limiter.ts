@@ -1,13 +1,14 @@
 import { Clock, Duration, Effect, Exit, Latch, Scope, Semaphore } from "effect"
 import type { Event } from "../domain/Event.ts"
 import type { Usage } from "../domain/Usage.ts"
-import { Admission, type Refusal, type Ticket } from "./Admission.ts"
+import { Admission } from "./Admission.ts"
 import { makeHerald } from "./Herald.ts"
 import { limiterStats } from "./LimiterStats.ts"
 import { deadlinePassed, type Limits } from "./Limits.ts"
 import { viewQueue } from "./QueueView.ts"
 import { makeRequestRate, type RequestRate } from "./RequestRate.ts"
 import { RateLimitError, type Reservation, type ReserveRequest } from "./Reservation.ts"
+import type { Refusal, Ticket } from "./Ticket.ts"
 
 /** What a 429 was about: `spend` does not pass by waiting, so the limiter does not wait for it. */
 export type RefusalKind = "rate" | "ramp" | "spend"
@@ -73,9 +74,9 @@ class Limiter {
     this.stir()
   }
 
-  /** Admits for as long as the scope lives. */
-  readonly run: Effect.Effect<never> = Effect.forever(
-    Effect.suspend(() => {
+  /** Admits for as long as its fiber lives. */
+  get run(): Effect.Effect<never> {
+    const round = Effect.suspend(() => {
       this.bell.closeUnsafe()
       return Effect.flatMap(this.admitAll, (until) => {
         if (until === Number.POSITIVE_INFINITY) return this.bell.await
@@ -83,7 +84,15 @@ class Limiter {
         return Effect.timeoutOption(this.bell.await, Duration.millis(millis))
       })
     })
-  )
+    // Whoever waits depends on this fiber: a defect is logged, and must not end it.
+    const surviving = Effect.catchDefect(round, (defect) =>
+      Effect.andThen(
+        Effect.logError("The rate limiter failed and goes on in a second.", defect),
+        Effect.sleep("1 second")
+      )
+    )
+    return Effect.forever(surviving)
+  }
 
   /** Ends all waiting when the limiter goes away. */
   readonly abandon: Effect.Effect<void> = Effect.sync(() => {

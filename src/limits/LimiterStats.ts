@@ -2,7 +2,7 @@ import type { Admission } from "./Admission.ts"
 import type { LimiterStats } from "./Reservation.ts"
 
 export const limiterStats = (admission: Admission, now: number): LimiterStats => {
-  const { backlog, input, limits, output, requests } = admission
+  const { backlog, input, limits, output, pools, requests } = admission
   const used = input.used(now)
   return {
     enabled: limits.enforced,
@@ -22,7 +22,7 @@ export const limiterStats = (admission: Admission, now: number): LimiterStats =>
       expectedWaitMillis: admission.expectedWait(now),
       byPriority: Object.fromEntries(backlog.levels.map((level) => [level.priority, level.waiting]))
     },
-    classes: [...admission.classes].map(([modelClass, pool]) => ({
+    classes: [...pools.classes].map(([modelClass, pool]) => ({
       modelClass,
       inputLimit: pool.inputLimit ?? null,
       inputRemaining: pool.inputRemaining(now) ?? null,

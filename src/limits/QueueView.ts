@@ -1,8 +1,9 @@
 import type { Priority } from "../domain/Caller.ts"
-import type { Admission, Ticket } from "./Admission.ts"
+import type { Admission } from "./Admission.ts"
 import type { Level } from "./Backlog.ts"
 import type { Entry } from "./FairQueue.ts"
 import type { Account } from "./Ledger.ts"
+import type { Ticket } from "./Ticket.ts"
 import { minute } from "./TokenWindow.ts"
 
 /** A request in the queue as an operator sees it. */

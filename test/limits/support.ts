@@ -1,8 +1,9 @@
 import type { Priority } from "../../src/domain/Caller.ts"
 import type { Usage } from "../../src/domain/Usage.ts"
-import { Admission, type Ticket } from "../../src/limits/Admission.ts"
+import { Admission } from "../../src/limits/Admission.ts"
 import { Heap } from "../../src/limits/Heap.ts"
 import { defaultLimits, type Limits } from "../../src/limits/Limits.ts"
+import type { Ticket } from "../../src/limits/Ticket.ts"
 
 export const minute = 60_000
 export const limit = 400_000
