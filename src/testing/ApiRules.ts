@@ -29,9 +29,8 @@ export interface ValidateOptions {
  * upstream uses (empty: upstream would accept the structure). Pure, O(size of the request); reads text only to see
  * whether it is blank. Same-role neighbours are merged first, as upstream does.
  *
- * It does not check what needs a tokenizer ("prompt is too long"), a signature or the organisation's settings.
- *
- * Source: Messages API documentation and its error texts, see docs/decisions on the simulator.
+ * It does not check what needs a tokenizer ("prompt is too long"), a signature or the organisation's settings. Sources: the
+ * Messages API documentation of November 2026, and its error texts as users reported them.
  */
 export const validate = (request: ValidatedRequest, options?: ValidateOptions): ReadonlyArray<Violation> => {
   const checked: Checked = { request, system: request.system ?? [], tools: request.tools ?? [] }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { blocksOf, type ContentBlock, isToolResult } from "../../domain/Message.ts"
 import type { ValidatedRequest } from "../ApiRules.ts"
 import { type Ttl, ttlOf } from "../rules/cacheControl.ts"
@@ -42,8 +42,7 @@ const ttlIn = (block: ContentBlock): Ttl | undefined => {
 
 const runs: ReadonlySet<string> = new Set(["tool_use", "tool_result"])
 
-const digest = (...parts: ReadonlyArray<string>): string =>
-  createHash("sha256").update(parts.join("\0")).digest("base64")
+const digest = (...parts: ReadonlyArray<string>): string => hash("sha256", parts.join("\0"), "base64")
 
 /** Fields that end the cached prefix when they change, by the level they belong to. */
 const level = (request: ValidatedRequest, names: ReadonlyArray<string>): string =>
