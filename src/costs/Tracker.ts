@@ -121,31 +121,49 @@ export const makeTracker = Effect.fnUntraced(function* (options: TrackerOptions)
       )
     )
 
-  /** Books rows nobody reserved for, and counts them once the ledger says that they are new. */
-  const bookUnheld = (rows: Rows): Write<NanoUsd> =>
-    writer.begin(
-      Effect.gen(function* () {
-        const isNew = yield* ledger.book(rows)
-        const cost = isNew ? costOf(rows) : ((yield* ledger.costOf(rows[0].requestId)) ?? zero)
-        if (isNew) books.add(rows, cost)
-        return cost
-      })
+  /** Bookings of what nobody reserved for, which are not known to be new yet. */
+  const undecided = new Map<string, Effect.Effect<NanoUsd>>()
+
+  /** Books rows, and counts them once the ledger says that they are new. */
+  const bookUnheld = (rows: Rows): Effect.Effect<NanoUsd> => {
+    const { requestId } = rows[0]
+    const booking = Effect.gen(function* () {
+      const isNew = yield* ledger.book(rows)
+      const cost = isNew ? costOf(rows) : ((yield* ledger.costOf(requestId)) ?? zero)
+      if (isNew) books.add(rows, cost)
+      undecided.delete(requestId)
+      return cost
+    })
+    const answer = Effect.suspend(() =>
+      Effect.map(
+        written.wait,
+        Option.getOrElse(() => costOf(rows))
+      )
     )
+    undecided.set(requestId, answer)
+    const written = writer.begin(booking)
+    return answer
+  }
+
+  const bookHeld = (rows: Rows): Effect.Effect<NanoUsd> => {
+    books.add(rows, costOf(rows))
+    return Effect.map(
+      book(rows).wait,
+      Option.getOrElse(() => costOf(rows))
+    )
+  }
 
   const settle = (request: CostSettle): Effect.Effect<NanoUsd> =>
     Effect.uninterruptible(
       Effect.flatMap(now, (moment) => {
-        const known = books.settledCost(clean(request.requestId))
+        const requestId = clean(request.requestId)
+        const known = books.settledCost(requestId)
         if (known !== undefined) return Effect.succeed(known)
+        const running = undecided.get(requestId)
+        if (running !== undefined) return Effect.interruptible(running)
         const rows = entries.settled(request, moment)
-        const cost = costOf(rows)
-        const held = books.release(rows[0].requestId)
-        if (held) books.add(rows, cost)
-        const written = held ? book(rows) : bookUnheld(rows)
-        return Effect.andThen(tell, Effect.interruptible(written.wait)).pipe(
-          Effect.map(Option.getOrElse(() => cost)),
-          Effect.ensuring(tell)
-        )
+        const written = books.release(requestId) ? bookHeld(rows) : bookUnheld(rows)
+        return Effect.andThen(tell, Effect.interruptible(written)).pipe(Effect.ensuring(tell))
       })
     )
 
