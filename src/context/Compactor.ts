@@ -5,6 +5,7 @@ import type { Layout } from "./Layout.ts"
 import { currentRound, cutAtOrAfter, cutAtOrBefore } from "./Rounds.ts"
 import { boundHeavy, make, type SegmentMaker, total } from "./Segments.ts"
 import { longestBlock, shrinkContent } from "./Shrink.ts"
+import { gather } from "./Standing.ts"
 
 /** How far one compaction goes. */
 export interface Plan {
@@ -21,6 +22,7 @@ export interface Plan {
 
 export interface Bands {
   readonly midMessages: number
+  readonly agentTools: ReadonlySet<string>
   /** Messages per segment, about. */
   readonly segmentMessages: number
 }
@@ -137,7 +139,8 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
     thinkingFrom: base + retained.length,
     shrunk: shrunkBy(retained, boundary - base, plan),
     compactions: layout.compactions + 1,
-    rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + source.tokens(message), 0)
+    rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + source.tokens(message), 0),
+    standing: gather(layout.standing, passed, bands.agentTools)
   }
   return next
 })

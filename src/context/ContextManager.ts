@@ -142,6 +142,7 @@ const makeManaged = Effect.gen(function* () {
     maxMessages: settings.maxContextMessages,
     recentMessages: settings.recentMessagesFull,
     midMessages: settings.midRangeMessages,
+    agentTools: new Set(settings.agentTools),
     segmentMessages: settings.summarizationThresholdMessages,
     summaryWords: settings.summaryLengthWords
   })

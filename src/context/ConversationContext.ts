@@ -25,12 +25,13 @@ export interface ContextOptions {
   readonly maxMessages: number
   readonly recentMessages: number
   readonly midMessages: number
+  readonly agentTools: ReadonlySet<string>
   readonly segmentMessages: number
   readonly summaryWords: number
 }
 
-/** A summary of 200 words takes about 300 tokens; a light one may take twice as much. */
-const tokensPerWord = 2
+/** Summaries are full of paths and ids: about three tokens a word with the newer tokenizer. A light one may take twice as much. */
+const tokensPerWord = 3
 
 /**
  * One conversation's context in memory: what the last compaction fixed, and the messages since. Work per request grows
@@ -128,8 +129,8 @@ export class ConversationContext {
   }
 
   private freshRenderer(): Renderer {
-    const { segments, shrunk, thinkingFrom } = this.layout
-    return new Renderer({ thinkingFrom, shrunk }, opening(segments))
+    const { segments, shrunk, standing, thinkingFrom } = this.layout
+    return new Renderer({ thinkingFrom, shrunk }, opening(segments, standing))
   }
 
   private render(): void {
@@ -205,8 +206,16 @@ export class ConversationContext {
   }
 
   private compact(shell: Shell): Effect.Effect<Estimate, ContextTooLarge> {
-    const { conversation, maxTokens, midMessages, recentMessages, segmentMessages, summarizer, summaryWords } =
-      this.options
+    const {
+      agentTools,
+      conversation,
+      maxTokens,
+      midMessages,
+      recentMessages,
+      segmentMessages,
+      summarizer,
+      summaryWords
+    } = this.options
     const room = this.room(shell)
     if (room <= 0) return Effect.fail(this.tooLarge(-1, maxTokens - room))
     const heavy = Math.ceil(Math.min(summaryWords * tokensPerWord, room * 0.05))
@@ -217,7 +226,7 @@ export class ConversationContext {
       maxTokens: { heavy, light: 2 * heavy },
       fullRun: segmentMessages
     }
-    const bands = { midMessages, segmentMessages }
+    const bands = { midMessages, segmentMessages, agentTools }
     const source = this.source(shell.model)
     const context = this
     return Effect.gen(function* () {
@@ -289,7 +298,7 @@ export class ConversationContext {
       rawMessages: this.rendered,
       rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary - this.waitingTokens(shell.model),
       cacheControl: { type: "ephemeral" },
-      breakpoints: [...breakpoints, ...openingBreakpoints(this.layout.segments), "end"],
+      breakpoints: [...breakpoints, ...openingBreakpoints(this.layout.segments, this.layout.standing), "end"],
       compaction
     }
   }

@@ -1,5 +1,6 @@
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, type ContentBlock, isText, isToolResult, isToolUse, type ToolUseBlock } from "../domain/Message.ts"
+import { agentId, agentName, field } from "./Agents.ts"
 import { isChatter, isFailure, isListing, salience } from "./Salience.ts"
 import { clean, clip, head, oneLine, tail, textOf } from "./Text.ts"
 
@@ -68,18 +69,6 @@ const assistantFacts = (seq: number, text: string, closing: boolean, options: Fa
     })
     .filter((fact) => fact.weight > 36)
 
-const field = (input: unknown, ...names: ReadonlyArray<string>): string => {
-  if (typeof input !== "object" || input === null) return ""
-  for (const name of names) {
-    const value = Object.getOwnPropertyDescriptor(input, name)?.value
-    if (typeof value === "string" && value.trim().length > 0) return oneLine(value)
-  }
-  return ""
-}
-
-const agentName = (block: ToolUseBlock): string =>
-  field(block.input, "description", "name", "agent_name", "agent", "agentId", "agent_id", "subagent_type", "to")
-
 const agentFact = (seq: number, block: ToolUseBlock, options: FactOptions): Fact => {
   const task = field(block.input, "prompt", "command", "message", "task", "instructions")
   const model = field(block.input, "model")
@@ -136,7 +125,7 @@ const resultFacts = (
   if (answered.test(head(flat, 200)))
     return [{ seq, text: `- User answered: ${clip(flat, options.promptChars)}`, weight: 97 }]
   if (use !== undefined && options.agentTools.has(use.name)) {
-    const id = /\b(?:agent_?id|task_?id|id)["']?\s*[:=]\s*["']?([\w-]+)/i.exec(text)?.[0] ?? ""
+    const id = agentId(text)
     return [
       { seq, text: `  → ${[`agent "${agentName(use)}"`, id].filter(Boolean).join(" ")}`, weight: id ? 93 : 20 },
       ...resultLines(text, 5).map((line) => ({

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import type { Segment } from "../domain/Conversation.ts"
+import { nothing, Standing } from "./Standing.ts"
 
 /**
  * What a prepared context is made of, as fixed by the last compaction: the segments that stand for `[0, boundary)`, and
@@ -14,6 +15,7 @@ export interface Layout {
   readonly compactions: number
   /** Tokens of all messages before `boundary`, had they been sent in full. */
   readonly rawTokens: number
+  readonly standing: Standing
 }
 
 export const empty: Layout = {
@@ -22,7 +24,8 @@ export const empty: Layout = {
   thinkingFrom: 0,
   shrunk: new Map(),
   compactions: 0,
-  rawTokens: 0
+  rawTokens: 0,
+  standing: nothing
 }
 
 const Stored = Schema.fromJsonString(
@@ -33,7 +36,8 @@ const Stored = Schema.fromJsonString(
     thinkingFrom: Schema.Natural,
     shrunk: Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural])),
     compactions: Schema.Natural,
-    rawTokens: Schema.Natural
+    rawTokens: Schema.Natural,
+    standing: Standing
   })
 )
 
@@ -48,7 +52,8 @@ export const encode = (layout: Layout): string =>
     thinkingFrom: layout.thinkingFrom,
     shrunk: Array.from(layout.shrunk),
     compactions: layout.compactions,
-    rawTokens: layout.rawTokens
+    rawTokens: layout.rawTokens,
+    standing: layout.standing
   })
 
 /** Finds the layout's segments again; undefined when one is missing or the text is not a layout: then it starts anew. */
@@ -58,6 +63,6 @@ export const decode = (text: string, segments: ReadonlyArray<Segment>): Layout |
   const byHash = new Map(segments.map((segment) => [segment.hash, segment]))
   const found = stored.value.segments.flatMap((hash) => byHash.get(hash) ?? [])
   if (found.length !== stored.value.segments.length) return undefined
-  const { boundary, thinkingFrom, shrunk, compactions, rawTokens } = stored.value
-  return { boundary, segments: found, thinkingFrom, shrunk: new Map(shrunk), compactions, rawTokens }
+  const { boundary, thinkingFrom, shrunk, compactions, rawTokens, standing } = stored.value
+  return { boundary, segments: found, thinkingFrom, shrunk: new Map(shrunk), compactions, rawTokens, standing }
 }

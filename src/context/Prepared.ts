@@ -2,6 +2,7 @@ import type { Segment } from "../domain/Conversation.ts"
 import type { Content, ContentBlock, Message } from "../domain/Message.ts"
 import type { MessagesRequest, ToolDefinition } from "../domain/MessagesRequest.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
+import { type Standing, standingText } from "./Standing.ts"
 
 type Breakpoint = PreparedContext["breakpoints"][number]
 
@@ -15,22 +16,25 @@ const preface =
   "[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them.]"
 
 /** The segments as the blocks that open a context, with a breakpoint behind the heavy ones and one behind the light ones. */
-export const opening = (segments: ReadonlyArray<Segment>): ReadonlyArray<ContentBlock> => {
+export const opening = (segments: ReadonlyArray<Segment>, standing: Standing): ReadonlyArray<ContentBlock> => {
   if (segments.length === 0) return []
+  const state = standingText(standing)
   const lastHeavy = segments.findLastIndex((segment) => segment.detail === "heavy")
   return [
     { type: "text", text: preface },
     ...segments.map((segment, index): ContentBlock => {
       const block = { type: "text", text: segment.text }
-      return index === lastHeavy || index === segments.length - 1 ? marked(block) : block
-    })
+      return index === lastHeavy || (index === segments.length - 1 && state === "") ? marked(block) : block
+    }),
+    ...(state === "" ? [] : [marked<ContentBlock>({ type: "text", text: state })])
   ]
 }
 
 /** Where `opening` put breakpoints. */
-export const openingBreakpoints = (segments: ReadonlyArray<Segment>): ReadonlyArray<Breakpoint> => {
+export const openingBreakpoints = (segments: ReadonlyArray<Segment>, standing: Standing): ReadonlyArray<Breakpoint> => {
   const heavy: ReadonlyArray<Breakpoint> = segments.some((s) => s.detail === "heavy") ? ["old"] : []
-  const light: ReadonlyArray<Breakpoint> = segments.at(-1)?.detail === "light" ? ["mid"] : []
+  const more = segments.at(-1)?.detail === "light" || standingText(standing) !== ""
+  const light: ReadonlyArray<Breakpoint> = segments.length > 0 && more ? ["mid"] : []
   return [...heavy, ...light]
 }
 

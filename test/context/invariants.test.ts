@@ -39,6 +39,7 @@ const contextOf = (summarizer: Summarizer["Service"], maxTokens: number, layout?
       maxMessages: 60,
       recentMessages: 12,
       midMessages: 40,
+      agentTools: new Set(["Task"]),
       segmentMessages: 8,
       summaryWords: 80
     },

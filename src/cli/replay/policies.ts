@@ -116,6 +116,7 @@ export const contextFor = (conversation: string, bench: Bench, policy: Decide = 
     maxMessages: settings.maxContextMessages,
     recentMessages: settings.recentMessagesFull,
     midMessages: settings.midRangeMessages,
+    agentTools: new Set(settings.agentTools),
     segmentMessages: settings.summarizationThresholdMessages,
     summaryWords: settings.summaryLengthWords
   })
