@@ -35,9 +35,9 @@ const refuse = (reply: Reply): Effect.Effect<never, ClaudeError> =>
     Effect.fail(refusal({ ...reply, body: reply._tag === "Whole" ? reply.body : null }, now))
   )
 
-/** Makes `Claude` out of a wire: the one place where replies become answers, streams and errors. */
-export const overWire = (wire: WireService): ClaudeService => {
-  const call = Effect.fnUntraced(function* (
+/** One attempt: told to whoever listens, and failed when upstream refused. */
+const carry = (wire: WireService) =>
+  Effect.fnUntraced(function* (
     request: Omit<WireCall, "headers" | "apiKey" | "forward">,
     options: CallOptions | undefined
   ): Effect.fn.Return<Reply, ClaudeError, Scope.Scope> {
@@ -50,6 +50,10 @@ export const overWire = (wire: WireService): ClaudeService => {
     yield* answered(reply, options)
     return isOk(reply) ? reply : yield* refuse(reply)
   })
+
+/** Makes `Claude` out of a wire: the one place where replies become answers, streams and errors. */
+export const overWire = (wire: WireService): ClaudeService => {
+  const call = carry(wire)
 
   const send = Effect.fnUntraced(function* (
     request: MessagesRequest,
