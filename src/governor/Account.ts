@@ -11,6 +11,8 @@ import type { Outcome } from "./Outcome.ts"
 /** What one admitted request holds: tokens, dollars and a concurrency slot. Closed once, by `settle` or `release`. */
 export interface Account {
   readonly expected: Expected
+  /** Whole milliseconds it waited for admission. */
+  readonly queueMillis: number
   readonly settle: (billed: Billed) => Effect.Effect<Settlement>
   /** Upstream billed nothing: everything is given back. */
   readonly release: Effect.Effect<Settlement>
@@ -33,6 +35,7 @@ export interface Holding {
 
 export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Account => {
   const { expected, onWhole, reservation, scope, sentAt } = holding
+  const queueMillis = reservation?.waitedMillis ?? 0
   let closed: Settlement | undefined
   let lost = noUsage
 
@@ -43,7 +46,7 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
       costNanoUsd,
       savedNanoUsd: noMoney,
       cache: job.key === undefined ? "bypass" : "miss",
-      queueMillis: reservation?.waitedMillis ?? 0,
+      queueMillis,
       upstreamMillis: Math.max(0, Math.round(now - sentAt)),
       status
     } satisfies Outcome
@@ -88,5 +91,5 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
     yield* books.tell(own, rawTokensOf(own, usage), yield* outcome(usage, cost, "partial"))
   })
 
-  return { expected, settle, release, abandoned, guess }
+  return { expected, queueMillis, settle, release, abandoned, guess }
 }

@@ -5,6 +5,7 @@ import { makeCollector } from "../domain/AnswerCollector.ts"
 import type { AssistantMessage, StreamEvent } from "../domain/MessagesRequest.ts"
 import { fromApi, zero as noUsage } from "../domain/Usage.ts"
 import type { Account } from "./Account.ts"
+import { afresh } from "./afresh.ts"
 import type { Base } from "./Base.ts"
 import { type Attempts, makeAttempts } from "./Billing.ts"
 import type { Billed } from "./Bookkeeping.ts"
@@ -20,6 +21,7 @@ export interface Landing {
 /** One streamed request under way. */
 export interface Flight {
   readonly headers: ClaudeStream["headers"]
+  readonly queueMillis: number
   readonly events: Stream.Stream<StreamEvent, ClaudeError>
   readonly landed: Effect.Effect<Landing>
 }
@@ -78,23 +80,25 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
   let claimed = false
   let leaving: Effect.Effect<void> | undefined
 
+  const finish = Effect.fnUntraced(function* (
+    settle: Effect.Effect<Settlement>,
+    whole: () => AssistantMessage | undefined
+  ) {
+    const settlement = yield* settle
+    const message = whole()
+    if (message !== undefined) yield* reception.store(job, message)
+    onLanded()
+    if (leaving !== undefined) aloft.delete(leaving)
+    Deferred.doneUnsafe(landing, Effect.succeed({ settlement, message }))
+  })
+
   /** The only way to an end. Whoever comes second waits for the first. */
-  const land = (settle: Effect.Effect<Settlement>, message: () => AssistantMessage | undefined) =>
-    Effect.uninterruptible(
-      Effect.suspend(() => {
-        if (claimed) return Deferred.await(landing)
-        claimed = true
-        return Effect.gen(function* () {
-          const settlement = yield* settle
-          const answer = message()
-          if (answer !== undefined) yield* reception.store(job, answer)
-          onLanded()
-          if (leaving !== undefined) aloft.delete(leaving)
-          Deferred.doneUnsafe(landing, Effect.succeed({ settlement, message: answer }))
-          return { settlement, message: answer }
-        })
-      })
-    )
+  const land = (settle: Effect.Effect<Settlement>, whole: () => AssistantMessage | undefined) =>
+    Effect.suspend(() => {
+      if (claimed) return Effect.asVoid(Effect.uninterruptible(Deferred.await(landing)))
+      claimed = true
+      return afresh(finish(settle, whole))
+    })
 
   const nobody = () => undefined
 
@@ -131,7 +135,7 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
     const early: Array<Chunk> = []
     const first = Pull.catchDone(next, () => Effect.fail(endedEarly))
     while (!meter.started()) early.push(yield* first)
-    return { headers, next, early }
+    return { headers, next, early, queueMillis: account.queueMillis }
   })
 
   const takeOff = Effect.gen(function* () {
@@ -159,7 +163,7 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
   return yield* Effect.uninterruptibleMask(
     Effect.fnUntraced(function* (restore) {
       const fiber = yield* Effect.forkIn(takeOff, home, { startImmediately: true, uninterruptible: true })
-      const { early, headers, leave, next } = yield* Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+      const { early, headers, leave, next, queueMillis } = yield* Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
         leaveEarly(fiber)
       )
       yield* Scope.addFinalizer(yield* Effect.scope, leave)
@@ -168,7 +172,7 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
         return chunk === undefined ? next : Effect.succeed(chunk)
       })
       const events = Stream.ensuring(Stream.fromPull(Effect.succeed(pull)), leave)
-      return { headers, events, landed: Deferred.await(landing) } satisfies Flight
+      return { headers, queueMillis, events, landed: Deferred.await(landing) } satisfies Flight
     })
   )
 })

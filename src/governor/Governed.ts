@@ -16,6 +16,8 @@ export interface RunOptions {
   /** For a gateway: the caller's own bytes and headers, see `Forward`. */
   readonly forward?: CallOptions["forward"]
   readonly cache?: "on" | "off" | "refresh" | undefined
+  /** Answers are shared only between requests of one tenant and one scope: a gateway names whose key pays. */
+  readonly cacheScope?: string | undefined
   /** Prompt tokens the whole history would have cost; the request's own estimate otherwise. */
   readonly rawTokens?: number | undefined
   readonly deadlineMillis?: number | undefined
@@ -45,8 +47,12 @@ export interface GovernedAnswer {
 
 export interface GovernedStream {
   readonly requestId: string
+  readonly model: string
   readonly cache: CacheOutcome
+  readonly queueMillis: number
   readonly headers: Readonly<Record<string, string>>
+  /** The whole answer, where it was there already. */
+  readonly answer?: AssistantMessage | undefined
   /** Well-formed events, from upstream or replayed. Abandoning them settles what was received. */
   readonly events: Stream.Stream<StreamEvent, ClaudeError>
   /** Done once the request is settled, which also happens when the events are abandoned. */

@@ -36,6 +36,10 @@ const betasOf = ({ headers }: RunOptions): ReadonlyArray<string> => {
   return betas === undefined ? [] : betas.split(",").map((beta) => beta.trim())
 }
 
+/** What else must be equal for two requests to share an answer. */
+const shareOf = (options: RunOptions): ReadonlyArray<string> =>
+  options.cacheScope === undefined ? betasOf(options) : [...betasOf(options), `scope ${options.cacheScope}`]
+
 /** Unique in all processes: when the process began, 64 random bits, a counter. */
 const makeIds = Effect.gen(function* () {
   const started = yield* Clock.currentTimeMillis
@@ -64,7 +68,7 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
     enabled.responseCache && options.cache !== "off"
       ? degraded.attempt(
           "response cache (key)",
-          (): string | undefined => cache.key(request, caller.tenant, betasOf(options)) || undefined,
+          (): string | undefined => cache.key(request, caller.tenant, shareOf(options)) || undefined,
           () => undefined
         )
       : Effect.undefined

@@ -92,6 +92,8 @@ export const makeStreams = Effect.fnUntraced(function* (base: Base) {
     const own = Effect.map(head.landed, (landing) => landing.settlement)
     const stream: GovernedStream = {
       requestId: job.requestId,
+      model: job.model.id,
+      queueMillis: coalesced ? 0 : head.queueMillis,
       cache: coalesced ? "coalesced" : job.key === undefined ? "bypass" : "miss",
       headers: head.headers,
       events,
@@ -115,8 +117,11 @@ export const makeStreams = Effect.fnUntraced(function* (base: Base) {
 
   const replayed: Streams["replayed"] = (job, answer) => ({
     requestId: job.requestId,
+    model: job.model.id,
     cache: answer.settlement.cache,
+    queueMillis: answer.settlement.queueMillis,
     headers: answer.headers,
+    answer: answer.message,
     events: replay(answer.message),
     settlement: Effect.succeed(answer.settlement)
   })
