@@ -6,6 +6,7 @@ import { fromApi, zero as noUsage } from "../domain/Usage.ts"
 import type { RateLimitError } from "../limits/TokenRateLimiter.ts"
 import { Settings } from "../Settings.ts"
 import { type Account, makeAccount } from "./Account.ts"
+import { afresh } from "./afresh.ts"
 import { makeBookkeeping, rawTokensOf } from "./Bookkeeping.ts"
 import type { Degraded } from "./Degraded.ts"
 import { makeForecast, prefixOf } from "./Forecast.ts"
@@ -40,11 +41,11 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
     const prefix = prefixOf(job.request, job.caller)
     const expected = yield* expectation(job, prefix)
     yield* Effect.onError(Effect.interruptible(books.reserveMoney(job, expected)), (cause) =>
-      Cause.hasFails(cause) ? Effect.void : books.giveMoneyBack(job)
+      Cause.hasFails(cause) ? Effect.void : afresh(books.giveMoneyBack(job))
     )
     const scope = Scope.makeUnsafe()
     const reservation = yield* Effect.onError(Effect.interruptible(books.reserveTokens(job, expected, scope)), () =>
-      Effect.andThen(Scope.close(scope, Exit.void), books.giveMoneyBack(job))
+      afresh(Effect.andThen(Scope.close(scope, Exit.void), books.giveMoneyBack(job)))
     )
     const sentAt = yield* Clock.currentTimeMillis
     return makeAccount(books, job, {

@@ -2,18 +2,18 @@ import { Cause, Effect, Option } from "effect"
 import type { CallOptions } from "../claude/Claude.ts"
 import { ClaudeError } from "../claude/ClaudeError.ts"
 import type { Account } from "./Account.ts"
+import { afresh } from "./afresh.ts"
 import type { Settlement } from "./Governed.ts"
 import type { Job } from "./Job.ts"
 import type { Reception } from "./Reception.ts"
 
-const lostOnTheWay = /ECONNRESET|EPIPE|UND_ERR_SOCKET/
+const neverArrived = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT|CERT|SSL|TLS/
 
-/** Upstream's refusals and faults are free; after silence or a connection that was cut, it may have billed. */
-const mayBeBilled = ({ reason }: ClaudeError): boolean => {
-  if (reason._tag === "StreamBroken") return reason.body === null || reason.body === undefined
-  if (reason._tag === "Unreachable") return lostOnTheWay.test(reason.detail)
-  return reason._tag === "TimedOut"
-}
+/** Refusals and faults are free; silence, a connection that was lost, or a stream that broke may have been billed. */
+const mayBeBilled = ({ reason }: ClaudeError): boolean =>
+  reason._tag === "TimedOut" ||
+  reason._tag === "StreamBroken" ||
+  (reason._tag === "Unreachable" && !neverArrived.test(reason.detail))
 
 /** Upstream's own failure, when that is what went wrong. */
 export const failureOf = (cause: Cause.Cause<unknown>): ClaudeError | undefined => {
@@ -50,9 +50,11 @@ export const makeAttempts = (reception: Reception, job: Job, account: Account, o
     failed: (cause) => {
       const error = failureOf(cause)
       const free = stopped || (error !== undefined && !mayBeBilled(error))
-      return Effect.andThen(
-        reception.observeFailure(job, error),
-        free ? account.release : account.settle({ usage: account.guess(output), partial: true })
+      return afresh(
+        Effect.andThen(
+          reception.observeFailure(job, error),
+          free ? account.release : account.settle({ usage: account.guess(output), partial: true })
+        )
       )
     }
   }
