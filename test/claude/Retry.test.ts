@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { Claude } from "../../src/claude/Claude.ts"
 import type { AttemptEvent } from "../../src/claude/ClaudeService.ts"
 import type { RetryOptions } from "../../src/claude/Retry.ts"
+import { Wire } from "../../src/claude/Wire.ts"
 import { Fault } from "../../src/testing/simulator/Faults.ts"
 import { Simulator, type SimulatorOptions } from "../../src/testing/simulator/Simulator.ts"
 import { ask, typesOf } from "../testing/simulatorSupport.ts"
@@ -174,6 +175,36 @@ describe("Claude.layerRetrying, streams", () => {
         ["aborted", "complete"]
       )
     }).pipe(Effect.scoped, Effect.provide(retrying()))
+  )
+
+  it.effect("have not begun with a ping, and lose none", () =>
+    Effect.gen(function* () {
+      const ping = { type: "ping" }
+      const error = { type: "error", error: { type: "overloaded_error", message: "Overloaded" } }
+      const attempts = [
+        [[ping], [error]],
+        [[ping], [ping, { type: "message_start" }], [ping, { type: "message_stop" }]]
+      ]
+      const replies = attempts.map((batches) => ({
+        _tag: "Events" as const,
+        status: 200,
+        headers: {},
+        events: Stream.fromArrays(...batches)
+      }))
+      const wire = Layer.mock(Wire, {
+        kind: "fake",
+        call: () => Effect.suspend(() => Effect.fromNullishOr(replies.shift()).pipe(Effect.orDie))
+      })
+      const layer = Claude.layerRetrying.pipe(Layer.provide(Claude.layerSimulatedNoDeps), Layer.provide(wire))
+      const { result } = yield* timed(Effect.provide(read(), layer))
+      assert.deepStrictEqual(result._tag === "Success" && result.success.seen, [
+        "ping",
+        "ping",
+        "message_start",
+        "ping",
+        "message_stop"
+      ])
+    })
   )
 
   it.effect("are never begun again once an event was handed over", () =>

@@ -66,6 +66,18 @@ describe("the simulator's prompt cache", () => {
     )
   )
 
+  it.effect("refreshes what was read, though it is no longer marked", () =>
+    run(
+      Effect.gen(function* () {
+        yield* usageOf(ask([marked(long)]))
+        yield* TestClock.adjust("4 minutes")
+        assert.isAbove((yield* usageOf(ask([{ type: "text", text: long }, marked("b")]))).cacheRead, 950)
+        yield* TestClock.adjust("4 minutes")
+        assert.isAbove((yield* usageOf(ask([marked(long), { type: "text", text: "c" }]))).cacheRead, 950)
+      })
+    )
+  )
+
   it.effect("counts the lifetime from the start of the request, and serves only once the first response began", () =>
     Effect.gen(function* () {
       const request = ask([marked(long)])
