@@ -2,12 +2,13 @@ import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Context, Effect, Layer, Option, type Redacted, type Scope, String } from "effect"
 import { Reactivity } from "effect/reactivity"
-import { Migrator, SqlClient } from "effect/sql"
+import { Migrator, SqlClient, SqlError } from "effect/sql"
 import { Settings } from "../Settings.ts"
 import { DatabaseUnavailable } from "./DatabaseUnavailable.ts"
 import * as Embedded from "./embedded/Embedded.ts"
 import { migrations } from "./migrations/index.ts"
 import * as Server from "./Server.ts"
+import { reasonOf } from "./SqlReason.ts"
 
 export { DatabaseUnavailable } from "./DatabaseUnavailable.ts"
 
@@ -23,11 +24,16 @@ type Provided = Database | PgClient.PgClient | SqlClient.SqlClient
 
 const migrate = Migrator.make({})({ loader: migrations, table: "sluice_migrations" })
 
-const notMigrated = (location: string) => (error: { readonly message: string; readonly cause?: unknown }) =>
+const whyNot = (error: Migrator.MigrationError | SqlError.SqlError): string => {
+  if (SqlError.isSqlError(error)) return reasonOf(error)
+  return SqlError.isSqlError(error.cause) ? `${error.message}: ${reasonOf(error.cause)}` : error.message
+}
+
+const notMigrated = (location: string) => (error: Migrator.MigrationError | SqlError.SqlError) =>
   new DatabaseUnavailable({
     database: location,
-    reason: `its tables could not be brought up to date (${error.message})`,
-    advice: "Make sure that its user may create tables and that no newer version of Sluice has written to it"
+    reason: `its tables could not be brought up to date (${whyNot(error)})`,
+    advice: "Make sure that its user may create tables, and that there is room"
   })
 
 const silent = (location: string, reason: string) =>
@@ -45,7 +51,7 @@ const provide = (
       yield* migrate.pipe(Effect.provideService(SqlClient.SqlClient, sql), Effect.mapError(notMigrated(location)))
       const check = sql`SELECT 1`.pipe(
         Effect.asVoid,
-        Effect.mapError((error) => silent(location, error.reason._tag)),
+        Effect.mapError((error) => silent(location, reasonOf(error))),
         Effect.timeoutOrElse({ duration: "3 seconds", orElse: () => Effect.fail(silent(location, "no answer in 3 s")) })
       )
       return Context.make(Database, { kind, location, check }).pipe(

@@ -2,6 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Predicate, Redacted } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { DatabaseUnavailable } from "./DatabaseUnavailable.ts"
+import { reasonOf } from "./SqlReason.ts"
 
 /** "postgres://host:port/database", without user, password and parameters. */
 export const location = (url: Redacted.Redacted): string => {
@@ -30,15 +31,9 @@ const advice = (reason: string): string => {
   return "Start Postgres there, correct DATABASE_URL, or leave it out to use the embedded database"
 }
 
-const causeOf = (error: SqlError): string => {
-  const { cause, message } = error.reason
-  const detail = cause instanceof AggregateError ? cause.errors[0] : cause
-  return detail instanceof Error && detail.message !== "" ? detail.message : (message ?? error.reason._tag)
-}
-
 /** Says what is wrong without a secret in it. */
 export const unavailable = (url: Redacted.Redacted) => (error: SqlError) => {
-  const reason = secretsOf(url).reduce((text, secret) => text.replaceAll(secret, "…"), causeOf(error))
+  const reason = secretsOf(url).reduce((text, secret) => text.replaceAll(secret, "…"), reasonOf(error))
   return new DatabaseUnavailable({ database: location(url), reason, advice: advice(reason) })
 }
 

@@ -77,6 +77,21 @@ describePostgres("with a server", () => {
       })
     )
 
+    it.effect("says what its user may not do", () =>
+      Effect.gen(function* () {
+        const { port, url } = yield* TestPostgres
+        yield* SqlClient.SqlClient.use((sql) => sql`CREATE ROLE guest LOGIN PASSWORD 'hunter2'`).pipe(
+          Effect.andThen(SqlClient.SqlClient.use((sql) => sql`CREATE DATABASE foreign_land`)),
+          Effect.provide(Database.layerPostgres(url))
+        )
+        yield* refused(
+          `postgres://guest:hunter2@127.0.0.1:${port}/foreign_land`,
+          "permission denied for schema public",
+          "may create tables"
+        )
+      })
+    )
+
     it.effect("is where the settings say, brought up to date once however many start together", () =>
       Effect.gen(function* () {
         const { url } = yield* TestPostgres

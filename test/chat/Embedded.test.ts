@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -14,7 +15,7 @@ import * as Engine from "../../src/chat/embedded/Engine.ts"
 import { start } from "../support/child.ts"
 import { temporaryDirectory } from "../support/directory.ts"
 
-const limits = { batchLimit: 60_000, silenceLimit: 60_000 }
+const limits = { batchLimit: 60_000, silenceLimit: 60_000, checkpointBytes: 4_000_000 }
 
 /** A client of an embedded database whose limits are short enough to be reached. */
 const client = Effect.fnUntraced(function* (directory: string, options: Partial<typeof limits> = {}) {
@@ -109,6 +110,17 @@ describe("embedded database", { timeout: 120_000 }, () => {
       assert.include(String(panic), "the embedded database stopped: could not create file")
       const after = yield* Effect.flip(sql`SELECT 1`)
       assert.strictEqual(after.reason._tag, "ConnectionError")
+    })
+  )
+
+  it.live("keeps the log short however much is written", () =>
+    Effect.gen(function* () {
+      const directory = yield* inFreshDirectory
+      const sql = yield* client(directory)
+      yield* sql`CREATE TABLE t (text text)`
+      for (let i = 0; i < 100; i++) yield* sql`INSERT INTO t VALUES (${randomBytes(500_000).toString("hex")})`
+      const segments = readdirSync(join(directory, "pg_wal")).filter((name) => /^[0-9A-F]{24}$/.test(name))
+      assert.isAtMost(segments.length, 5)
     })
   )
 

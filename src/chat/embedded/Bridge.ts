@@ -10,6 +10,8 @@ export interface BridgeOptions {
   readonly batchLimit: number
   /** A transaction that says nothing for so long while others wait is rolled back. Milliseconds. */
   readonly silenceLimit: number
+  /** A checkpoint follows when so many bytes were sent to the backend: nobody else limits the size of its log. */
+  readonly checkpointBytes: number
 }
 
 /** Many sessions on one backend: each batch runs alone, and from BEGIN to COMMIT the backend belongs to one session. */
@@ -23,6 +25,7 @@ class Bridge {
   private holder: Session | undefined
   private heardAt = 0
   private opened = 0
+  private sent = 0
 
   constructor(options: BridgeOptions, scope: Scope.Scope, jobs: Queue.Queue<Job>) {
     this.options = options
@@ -85,21 +88,28 @@ class Bridge {
   private readonly run = Effect.fnUntraced(function* (this: Bridge, job: Job) {
     // Nobody waits for the answer; and a backend that died has nothing left to forget.
     if (job.farewell ? this.engine === undefined : job.session.gone) return
-    const engine = yield* this.start
     const batch =
       job.farewell && job.session === this.holder ? Protocol.concat([Protocol.rollback, job.batch]) : job.batch
+    this.sent += batch.length
+    const answer = Protocol.readAnswer(yield* this.exchange(batch))
+    this.holder = answer.inTransaction ? job.session : undefined
+    this.heardAt = yield* Clock.currentTimeMillis
+    for (const frame of answer.frames) job.session.deliver(frame)
+    for (const frame of answer.notifications) for (const session of this.sessions) session.deliver(frame)
+    if (this.holder !== undefined || this.sent < this.options.checkpointBytes) return
+    this.sent = 0
+    yield* this.exchange(Protocol.checkpoint())
+  })
+
+  private readonly exchange = Effect.fnUntraced(function* (this: Bridge, batch: Uint8Array<ArrayBuffer>) {
+    const engine = yield* this.start
     const limit = `no answer within ${this.options.batchLimit / 1000} s`
-    const data = yield* engine.run(batch).pipe(
+    return yield* engine.run(batch).pipe(
       Effect.timeoutOrElse({
         duration: this.options.batchLimit,
         orElse: () => Effect.andThen(engine.kill(limit), Effect.fail(new EngineFailed({ reason: limit })))
       })
     )
-    const answer = Protocol.readAnswer(data)
-    this.holder = answer.inTransaction ? job.session : undefined
-    this.heardAt = yield* Clock.currentTimeMillis
-    for (const frame of answer.frames) job.session.deliver(frame)
-    for (const frame of answer.notifications) for (const session of this.sessions) session.deliver(frame)
   })
 
   /** Costs the queries in flight and no more: the next job opens the backend again. */

@@ -72,7 +72,8 @@ export const make = Effect.fnUntraced(function* (directory: string | undefined, 
   const stream = yield* Bridge.make({
     open: Engine.open({ directory }),
     batchLimit: 120_000,
-    silenceLimit: 15_000
+    silenceLimit: 15_000,
+    checkpointBytes: 32 * 1024 * 1024
   }).pipe(Effect.mapError(unavailable(where)))
   const client = yield* PgClient.make({
     ...config,

@@ -32,7 +32,7 @@ const int32 = (...values: ReadonlyArray<number>): Uint8Array => {
 
 const strings = (...values: ReadonlyArray<string>): Uint8Array => encoder.encode(values.map((v) => `${v}\0`).join(""))
 
-const message = (type: string, body: Uint8Array = new Uint8Array(0)): Uint8Array =>
+const message = (type: string, body: Uint8Array = new Uint8Array(0)): Uint8Array<ArrayBuffer> =>
   concat([encoder.encode(type), int32(4 + body.length), body])
 
 export const code = (letter: string): number => letter.charCodeAt(0)
@@ -60,7 +60,10 @@ export const greeting = (session: number): Uint8Array =>
     message("Z", encoder.encode("I"))
   ])
 
-export const rollback = message("Q", strings("ROLLBACK"))
+const simpleQuery = (sql: string): Uint8Array<ArrayBuffer> => message("Q", strings(sql))
+
+export const rollback = simpleQuery("ROLLBACK")
+export const checkpoint = () => simpleQuery("CHECKPOINT")
 export const closeStatements = (names: Iterable<string>): Uint8Array<ArrayBuffer> =>
   concat([...Array.from(names, (name) => message("C", strings(`S${name}`))), message("S")])
 

@@ -3,12 +3,10 @@ import { SqlClient, SqlError } from "effect/sql"
 import type { HistoryBound } from "../ChatInput.ts"
 import { ChatRepoError } from "../ChatRepoError.ts"
 import type { ChatStore } from "../ChatStore.ts"
+import { reasonOf } from "../SqlReason.ts"
 import * as Conversations from "./Conversations.ts"
 import * as Derived from "./Derived.ts"
 import * as Messages from "./Messages.ts"
-
-const reasonOf = ({ reason }: SqlError.SqlError): string =>
-  (reason.cause instanceof Error ? reason.cause.message : (reason.message ?? reason._tag)).slice(0, 400)
 
 const unavailable = (operation: string) => (error: SqlError.SqlError) =>
   new ChatRepoError({ operation, reason: reasonOf(error), retryable: error.reason.isRetryable })
