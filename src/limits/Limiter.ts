@@ -4,7 +4,7 @@ import type { Usage } from "../domain/Usage.ts"
 import { Admission } from "./Admission.ts"
 import { makeHerald } from "./Herald.ts"
 import { limiterStats } from "./LimiterStats.ts"
-import { deadlinePassed, type Limits } from "./Limits.ts"
+import { deadlinePassed, type Limits, tenantLimit } from "./Limits.ts"
 import { viewQueue } from "./QueueView.ts"
 import { makeRequestRate, type RequestRate } from "./RequestRate.ts"
 import { RateLimitError, type Reservation, type ReserveRequest } from "./Reservation.ts"
@@ -15,6 +15,11 @@ export type RefusalKind = "rate" | "ramp" | "spend"
 
 const shortestRetry = 1_000
 
+interface Rates {
+  readonly all: RequestRate
+  readonly tenants: RequestRate
+}
+
 /**
  * The admission rules in time: one fiber admits whoever may go, and sleeps exactly until the next one may, or until
  * something changes. Nothing here fails or waits except `reserve`.
@@ -24,15 +29,15 @@ class Limiter {
   readonly bell = Latch.makeUnsafe()
   private readonly clock: Clock.Clock
   private readonly slots: Semaphore.Semaphore
-  private readonly rate: RequestRate
+  private readonly rates: Rates
   private readonly changed: () => void
   /** The request rate lets nobody through before then. */
   private rateReadyAt = Number.NEGATIVE_INFINITY
 
-  constructor(admission: Admission, deps: { clock: Clock.Clock; rate: RequestRate; changed: () => void }) {
+  constructor(admission: Admission, deps: { clock: Clock.Clock; rates: Rates; changed: () => void }) {
     this.admission = admission
     this.clock = deps.clock
-    this.rate = deps.rate
+    this.rates = deps.rates
     this.changed = deps.changed
     this.slots = Semaphore.makeUnsafe(
       admission.limits.enforced ? admission.limits.maxInFlight : Number.POSITIVE_INFINITY
@@ -44,8 +49,23 @@ class Limiter {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
-  readonly reserve = (request: ReserveRequest): Effect.Effect<Reservation, RateLimitError, Scope.Scope> =>
-    Effect.uninterruptibleMask((restore) =>
+  readonly reserve = (request: ReserveRequest): Effect.Effect<Reservation, RateLimitError, Scope.Scope> => {
+    const { tenantRequestsPerMinute: perMinute } = this.admission.limits
+    return perMinute === null
+      ? this.queue(request)
+      : Effect.andThen(this.withinTenantLimit(request, perMinute), this.queue(request))
+  }
+
+  private withinTenantLimit({ caller, model }: ReserveRequest, perMinute: number): Effect.Effect<void, RateLimitError> {
+    return Effect.flatMap(this.rates.tenants.take(`tenant:${caller.tenant}`), (retryAfterMillis) => {
+      if (retryAfterMillis === 0) return Effect.void
+      const message = tenantLimit(caller.tenant, perMinute)
+      return Effect.fail(new RateLimitError({ reason: "TenantLimit", model, message, retryAfterMillis }))
+    })
+  }
+
+  private queue(request: ReserveRequest): Effect.Effect<Reservation, RateLimitError, Scope.Scope> {
+    return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.scope, (scope) => {
         const ticket = this.admission.enqueue(this.now(), request)
         if ("reason" in ticket) return Effect.fail(this.error(request.model, ticket))
@@ -62,6 +82,7 @@ class Limiter {
         )
       })
     )
+  }
 
   settle(reservation: Reservation, usage: Usage): void {
     this.admission.settle(this.now(), reservation.id, usage)
@@ -112,7 +133,7 @@ class Limiter {
       }
       if (now < this.rateReadyAt) return this.rateReadyAt
       if (!(yield* this.slots.takeIfAvailable(1))) return Number.POSITIVE_INFINITY
-      const wait = yield* this.rate.take
+      const wait = yield* this.rates.all.take("requests")
       this.rateReadyAt = wait > 0 ? now + wait : now
       // Asking the rate may have taken time, in which the request may have been given up.
       if (wait > 0 || ticket.state !== "waiting") {
@@ -174,11 +195,12 @@ export const makeLimiter = Effect.fnUntraced(function* (
   publish: (event: Event) => Effect.Effect<void>
 ) {
   const clock = yield* Clock.clockWith(Effect.succeed)
-  const rate = yield* makeRequestRate(limits.enforced ? limits.requestsPerMinute : null, publish)
+  const rateOf = (perMinute: number | null) => makeRequestRate(limits.enforced ? perMinute : null, publish)
+  const rates = { all: yield* rateOf(limits.requestsPerMinute), tenants: yield* rateOf(limits.tenantRequestsPerMinute) }
   const admission = new Admission(limits)
   const stats = Effect.sync(() => limiterStats(admission, limiter.now()))
   const herald = makeHerald(stats, publish)
-  const limiter = new Limiter(admission, { clock, rate, changed: herald.changed })
+  const limiter = new Limiter(admission, { clock, rates, changed: herald.changed })
   yield* Effect.addFinalizer(() => limiter.abandon)
   yield* Effect.forkScoped(limiter.run)
   yield* Effect.forkScoped(herald.run)

@@ -8,6 +8,8 @@ export interface Limits {
   readonly inputPerMinute: number
   readonly outputPerMinute: number | null
   readonly requestsPerMinute: number | null
+  /** Of each tenant; beyond it requests fail with `TenantLimit` instead of waiting. */
+  readonly tenantRequestsPerMinute: number | null
   readonly maxInFlight: number
   readonly maxQueued: number
   /** The share of one tenant against another's, above 0; 1 for everybody unless told. */
@@ -22,6 +24,7 @@ export const defaultLimits: Limits = {
   inputPerMinute: 400_000,
   outputPerMinute: null,
   requestsPerMinute: null,
+  tenantRequestsPerMinute: null,
   maxInFlight: 64,
   maxQueued: 10_000,
   weight: () => 1
@@ -44,6 +47,9 @@ export const tooLargeFor = (input: number, limit: number, whose: string): string
 
 export const queueFull = (waiting: number, whose: string): string =>
   `${number.format(waiting)} requests of ${whose} wait already, and no more may. Try again later, or send fewer at once.`
+
+export const tenantLimit = (tenant: string, perMinute: number): string =>
+  `Tenant ${tenant} has used its ${number.format(perMinute)} requests of this minute. Try again later, or raise its limit.`
 
 export const deadlinePassed = (millis: number): string =>
   `The request was not admitted within its deadline of ${number.format(millis)} ms. Give it more time, a higher priority, or a higher limit.`

@@ -1,15 +1,13 @@
-import { Clock, Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 import type { Alert, Event } from "../domain/Event.ts"
+import { layerBoundedStore } from "./BoundedStore.ts"
 import { minute } from "./TokenWindow.ts"
 
-/**
- * The requests-per-minute dimension, on Effect's token bucket. A bucket of capacity `c` refilled `limit - c + 1` times a
- * minute lets at most `limit` requests through in any 60 seconds; a bucket of the whole limit would let through nearly twice that.
- */
+/** Requests per minute, of everybody together or of each client, on Effect's token bucket. */
 export interface RequestRate {
-  /** Takes one request: 0 when it may go, otherwise the milliseconds to wait before asking again. */
-  readonly take: Effect.Effect<number>
+  /** Takes one request of `key`: 0 when it may go, otherwise the milliseconds to wait before asking again. */
+  readonly take: (key: string) => Effect.Effect<number>
 }
 
 type Publish = (event: Event) => Effect.Effect<void>
@@ -17,6 +15,10 @@ type Publish = (event: Event) => Effect.Effect<void>
 /** This much of the limit may go at once (one request at least): upstream too enforces short bursts. */
 const burst = 0.05
 
+/**
+ * A bucket of capacity `c` refilled `limit - c + 1` times a minute lets at most `limit` requests through in any 60
+ * seconds; a bucket of the whole limit would let through nearly twice that.
+ */
 export const bucketFor = (perMinute: number): { readonly limit: number; readonly window: Duration.Duration } => {
   const capacity = Math.max(1, Math.floor(perMinute * burst))
   return { limit: capacity, window: Duration.millis((capacity * minute) / (perMinute - capacity + 1)) }
@@ -30,61 +32,40 @@ const alert: Alert = {
   subject: "request rate"
 }
 
-/** A store that is down stops nobody, since the other dimensions still hold; the operator hears of it once. */
-const tolerant = (
-  take: Effect.Effect<number, RateLimiter.RateLimiterError>,
-  publish: Publish
-): Effect.Effect<number> => {
+/** Tells the operator once when it begins to fail, and once when it works again. */
+const makeReport = (publish: Publish): ((failing: boolean) => Effect.Effect<void>) => {
   let failing = false
-  const report = (now: boolean) =>
+  return (now) =>
     Effect.suspend(() => {
       if (failing === now) return Effect.void
       failing = now
       return publish({ _tag: now ? "AlertRaised" : "AlertCleared", alert })
     })
-  return take.pipe(
-    Effect.tap(() => report(false)),
-    Effect.catch(() => Effect.as(report(true), 0))
-  )
 }
 
+const millisToWait = (error: RateLimiter.RateLimiterError): Effect.Effect<number, RateLimiter.RateLimiterError> =>
+  error.reason._tag === "RateLimitExceeded"
+    ? Effect.succeed(Math.max(1, Math.ceil(Duration.toMillis(error.reason.retryAfter))))
+    : Effect.fail(error)
+
+const unlimited: RequestRate = { take: () => Effect.succeed(0) }
+
+/** `null`: not limited. A store that is down stops nobody, since the other dimensions still hold. */
 export const makeRequestRate = Effect.fnUntraced(function* (perMinute: number | null, publish: Publish) {
-  if (perMinute === null) return { take: Effect.succeed(0) } satisfies RequestRate
+  if (perMinute === null) return unlimited
   const limiter = yield* RateLimiter.RateLimiter
-  const options = { algorithm: "token-bucket", onExceeded: "fail", key: "requests", ...bucketFor(perMinute) } as const
-  const consume = limiter.consume(options)
-  const take = Effect.as(consume, 0).pipe(
-    Effect.catch((error) =>
-      error.reason._tag === "RateLimitExceeded"
-        ? Effect.succeed(Math.max(1, Math.ceil(Duration.toMillis(error.reason.retryAfter))))
-        : Effect.fail(error)
+  const report = makeReport(publish)
+  const options = { algorithm: "token-bucket", onExceeded: "fail", ...bucketFor(perMinute) } as const
+  const take = (key: string) =>
+    Effect.as(limiter.consume({ ...options, key }), 0).pipe(
+      Effect.catch(millisToWait),
+      Effect.tap(() => report(false)),
+      Effect.catch(() => Effect.as(report(true), 0))
     )
-  )
-  return { take: tolerant(take, publish) } satisfies RequestRate
+  return { take } satisfies RequestRate
 })
 
-/** A clock that never goes back, for a store that would otherwise refill nothing until the wall clock has caught up. */
-const steady = (clock: Clock.Clock): Clock.Clock => {
-  const millis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  return {
-    ...clock,
-    currentTimeMillisUnsafe: millis,
-    currentTimeMillis: Effect.sync(millis),
-    currentTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-    currentTimeNanos: clock.monotonicTimeNanos,
-    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-    monotonicTimeNanos: clock.monotonicTimeNanos,
-    sleep: (duration) => clock.sleep(duration)
-  }
-}
-
-/** Effect's limiter in this process: one key, so its store, which never forgets a key, stays small. */
-export const layerRequestRateMemory: Layer.Layer<RateLimiter.RateLimiter> = Layer.effect(
-  RateLimiter.RateLimiter,
-  Effect.map(Effect.all([RateLimiter.make, Clock.clockWith(Effect.succeed)]), ([limiter, clock]) =>
-    RateLimiter.RateLimiter.of({
-      ...limiter,
-      consume: (options) => Effect.provideService(limiter.consume(options), Clock.Clock, steady(clock))
-    })
-  )
-).pipe(Layer.provide(RateLimiter.layerStoreMemory))
+/** Effect's limiter in this process, with bounded memory. */
+export const layerRequestRateMemory: Layer.Layer<RateLimiter.RateLimiter> = RateLimiter.layer.pipe(
+  Layer.provide(layerBoundedStore)
+)

@@ -3,7 +3,7 @@ import type { Caller } from "../domain/Caller.ts"
 
 /** Why a request was not admitted. */
 export class RateLimitError extends Schema.TaggedError<RateLimitError>()("RateLimitError", {
-  reason: Schema.Literals(["TooLarge", "QueueFull", "DeadlineExceeded"]),
+  reason: Schema.Literals(["TooLarge", "QueueFull", "DeadlineExceeded", "TenantLimit"]),
   model: Schema.String,
   message: Schema.String,
   retryAfterMillis: Schema.Natural

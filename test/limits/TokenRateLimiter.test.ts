@@ -159,6 +159,19 @@ describe("reserving", () => {
     }).pipe(Effect.provide(layer({ requestsPerMinute: 100, maxInFlight: 1_000 })))
   )
 
+  it.effect("refuses a tenant beyond its own requests per minute, and nobody else", () =>
+    Effect.gen(function* () {
+      const of = (tenant: string) => ask(1, { caller: { tenant, agent: "agent", priority: "normal" } })
+      yield* hold(of("a"))
+      const error = yield* Effect.flip(hold(of("a")))
+      assert.strictEqual(error.reason, "TenantLimit")
+      yield* hold(of("b"))
+      yield* TestClock.adjust(error.retryAfterMillis)
+      yield* hold(of("a"))
+      assert.strictEqual((yield* (yield* TokenRateLimiter).stats).inFlight, 3)
+    }).pipe(Effect.provide(layer({ tenantRequestsPerMinute: 10 })))
+  )
+
   it.effect("does not stall when the wall clock goes back", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(10_000_000)
