@@ -1,9 +1,11 @@
 import { Context, Effect, Layer, ManagedRuntime, Stream } from "effect"
+import { Tokens } from "./access/Tokens.ts"
 import { ResponseCache } from "./cache/ResponseCache.ts"
 import { ChatRepo, type NewConversation } from "./chat/ChatRepo.ts"
 import { Database } from "./chat/Database.ts"
 import { Claude } from "./claude/Claude.ts"
 import { ContextManager } from "./context/ContextManager.ts"
+import { StatelessContexts } from "./context/StatelessContexts.ts"
 import { Summarizer } from "./context/Summarizer.ts"
 import { CostTracker } from "./costs/CostTracker.ts"
 import { type Caller, defaultCaller } from "./domain/Caller.ts"
@@ -33,18 +35,26 @@ const context = switched((enabled) => enabled.context, ContextManager.layer, Con
 
 const governing = Layer.mergeAll(ModelRouter.layer, ResponseCache.layer, TokenRateLimiter.layer, CostTracker.layer)
 
-const conversing = context.pipe(Layer.provide(summarizer), Layer.provideMerge(ChatRepo.layer))
+const stateless = switched(
+  (enabled) => enabled.context,
+  StatelessContexts.layer.pipe(Layer.provide(summarizer)),
+  StatelessContexts.layerOff
+)
+
+const conversing = context.pipe(Layer.provide(summarizer), Layer.provideMerge(ChatRepo.layerNoDeps))
 
 /** Every service over whatever upstream, database and settings are provided: to swap one, provide another. */
 export const layerServices = Orchestrator.layer.pipe(
   Layer.provideMerge(Governor.layer),
-  Layer.provideMerge(Layer.merge(governing, conversing)),
-  Layer.provideMerge(TokenEstimator.layer),
+  Layer.provideMerge(Layer.mergeAll(governing, conversing, stateless)),
+  Layer.provideMerge(Layer.merge(TokenEstimator.layer, Tokens.layer)),
   Layer.provideMerge(Layer.merge(ModelCatalog.layer, Events.layer))
 )
 
+const upstream = Claude.layerRetrying.pipe(Layer.provide(Claude.layer))
+
 /** Every service on the upstream and the database that Settings name. */
-export const layerNoDeps = layerServices.pipe(Layer.provideMerge(Layer.merge(Claude.layer, Database.layer)))
+export const layerNoDeps = layerServices.pipe(Layer.provideMerge(Layer.merge(upstream, Database.layer)))
 
 /** Everything, from the environment. */
 export const layer = layerNoDeps.pipe(Layer.provideMerge(Settings.layer))

@@ -10,6 +10,7 @@ import * as CacheAdmin from "./CacheAdmin.ts"
 import * as Conversations from "./Conversations.ts"
 import * as Docs from "./Docs.ts"
 import * as Errors from "./Errors.ts"
+import * as Gateway from "./gateway/Gateway.ts"
 import * as Health from "./Health.ts"
 import * as Metrics from "./Metrics.ts"
 import { Requests } from "./Requests.ts"
@@ -25,6 +26,7 @@ export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }
   Layer.provide([Health.layer, Metrics.layer, CacheAdmin.layer, Conversations.layer]),
   Layer.provide([Requests.layer, Access.layer]),
   Layer.merge(Docs.layer),
+  Layer.merge(Gateway.layer),
   Layer.merge(Errors.layer)
 )
 

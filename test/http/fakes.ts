@@ -1,15 +1,17 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Stream } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import { Tokens } from "../../src/access/Tokens.ts"
 import { ResponseCache } from "../../src/cache/ResponseCache.ts"
 import { ChatRepo, ConversationNotFound } from "../../src/chat/ChatRepo.ts"
 import { Database } from "../../src/chat/Database.ts"
 import { Claude } from "../../src/claude/Claude.ts"
 import { ContextManager } from "../../src/context/ContextManager.ts"
+import { StatelessContexts } from "../../src/context/StatelessContexts.ts"
 import { type CostTotals, CostTracker } from "../../src/costs/CostTracker.ts"
 import type { Conversation, StoredMessage } from "../../src/domain/Conversation.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
-import type { Settlement } from "../../src/governor/Governor.ts"
+import { Governor, type Settlement } from "../../src/governor/Governor.ts"
 import { serve } from "../../src/http/Server.ts"
 import { TokenRateLimiter } from "../../src/limits/TokenRateLimiter.ts"
 import { Orchestrator, type OrchestratorError, type TurnEvent } from "../../src/orchestrator/Orchestrator.ts"
@@ -216,7 +218,7 @@ export const call = (
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a parsed body; every test asserts on what it reads of it
-type Loose = any
+export type Loose = any
 
 export const json = (answer: Answer): Loose => JSON.parse(answer.text)
 
@@ -243,6 +245,7 @@ export const server = (
     Layer.provide(Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done) })),
     Layer.provide([chat, costs, limiter, cache, context]),
     Layer.provide(options.database ?? database()),
+    Layer.provide([Layer.mock(Governor, {}), StatelessContexts.layerOff, Tokens.layerMemory]),
     Layer.provide(Layer.mock(Claude, { kind: "simulator" })),
     Layer.provide(Settings.layerWith(options.settings ?? {}))
   )

@@ -48,7 +48,9 @@ const governed = (
     stream: (...call) =>
       Effect.as(notice(...call), {
         requestId: "r1",
+        model: "claude-sonnet-5-5",
         cache: "miss",
+        queueMillis: 0,
         headers: upstreamHeaders,
         events: behaviour.events ?? Stream.empty,
         settlement: Effect.succeed(settlement)

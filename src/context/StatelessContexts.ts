@@ -1,0 +1,193 @@
+import { Cause, Clock, Context, Effect, Layer } from "effect"
+import type { StoredMessage } from "../domain/Conversation.ts"
+import { Event } from "../domain/Event.ts"
+import type { Message } from "../domain/Message.ts"
+import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import { Events } from "../events/Events.ts"
+import { ModelCatalog } from "../models/ModelCatalog.ts"
+import { Settings } from "../Settings.ts"
+import { TokenEstimator } from "../tokens/TokenEstimator.ts"
+import { type Branch, Branches, knownShell, type StatelessOwner } from "./Branches.ts"
+import { decide } from "./CompactionPolicy.ts"
+import { ConversationContext } from "./ConversationContext.ts"
+import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
+import { Summarizer } from "./Summarizer.ts"
+
+export type { StatelessOwner } from "./Branches.ts"
+
+/** A request, made smaller or as it was. */
+export interface PreparedRequest {
+  readonly request: MessagesRequest
+  /** False: it is the very request that was given. */
+  readonly changed: boolean
+  /** Estimated prompt tokens of what is sent, and of what the client sent. */
+  readonly tokens: number
+  readonly rawTokens: number
+}
+
+/** What compacts on upstream's side, or names messages that only upstream holds, is left alone. */
+const managedElsewhere: ReadonlySet<string> = new Set(["previous_message_id", "thread", "thread_id"])
+
+const holdsCompaction = ({ content }: Message): boolean =>
+  typeof content !== "string" && content.some((block) => block.type === "compaction")
+
+const compactsUpstream = ({ context_management: management }: MessagesRequest): boolean =>
+  management !== undefined && /"compact/.test(JSON.stringify(management) ?? "")
+
+const isOurs = (request: MessagesRequest): boolean =>
+  request.messages.length > 0 &&
+  // A prefilled answer is gone on with, not answered.
+  request.messages.at(-1)?.role !== "assistant" &&
+  !Object.keys(request).some((field) => managedElsewhere.has(field)) &&
+  !compactsUpstream(request) &&
+  !request.messages.some(holdsCompaction)
+
+const shellOf = ({ model, system, tools }: MessagesRequest): Shell => ({ model, system, tools })
+
+const rewritten = (request: MessagesRequest, prepared: PreparedContext): MessagesRequest => {
+  const { cache_control: _, messages: __, system: ___, tools: ____, ...rest } = request
+  const { cacheControl, messages, system, tools } = prepared
+  return {
+    // Open, and its required fields are still there: `model` and `max_tokens` in `rest`, `messages` here.
+    ...(rest as Omit<MessagesRequest, "messages">),
+    ...(system === undefined ? {} : { system }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(cacheControl === undefined ? {} : { cache_control: cacheControl }),
+    messages
+  } as MessagesRequest
+}
+
+const isCompacted = ({ context: { layout } }: Branch): boolean => layout.boundary > 0 || layout.shrunk.size > 0
+
+/**
+ * Compacts the contexts of clients that send their whole history with every request: recognises the conversation by its
+ * prefix and gives it the context that the orchestrator would have given it. Until something is condensed, the request
+ * stays as it came.
+ */
+export class StatelessContexts extends Context.Service<
+  StatelessContexts,
+  {
+    readonly prepare: (
+      request: MessagesRequest,
+      owner: StatelessOwner
+    ) => Effect.Effect<PreparedRequest, ContextTooLarge>
+  }
+>()("sluice/context/StatelessContexts") {
+  static readonly layer: Layer.Layer<
+    StatelessContexts,
+    never,
+    TokenEstimator | Summarizer | ModelCatalog | Settings | Events
+  > = Layer.effect(
+    StatelessContexts,
+    Effect.suspend(() => make)
+  )
+
+  /** Leaves every request as it is. */
+  static readonly layerOff: Layer.Layer<StatelessContexts> = Layer.succeed(StatelessContexts, {
+    prepare: (request) => Effect.succeed({ request, changed: false, tokens: 0, rawTokens: 0 })
+  })
+}
+
+const make = Effect.gen(function* () {
+  const settings = yield* Settings
+  const estimator = yield* TokenEstimator
+  const events = yield* Events
+  const [summarizer, catalog] = [yield* Summarizer, yield* ModelCatalog]
+
+  const optionsOf = (conversation: string) => ({
+    conversation,
+    estimator,
+    summarizer,
+    catalog,
+    objective: settings.compactionObjective,
+    policy: decide,
+    maxTokens: settings.maxContextTokens,
+    maxMessages: settings.maxContextMessages,
+    recentMessages: settings.recentMessagesFull,
+    midMessages: settings.midRangeMessages,
+    agentTools: new Set(settings.agentTools),
+    segmentMessages: settings.summarizationThresholdMessages,
+    summaryWords: settings.summaryLengthWords
+  })
+
+  /** A fork keeps what was condensed, if that lies in what both share. */
+  const branches = new Branches((id, parent, shared) => {
+    const layout = parent?.context.layout
+    return new ConversationContext(
+      optionsOf(id),
+      layout !== undefined && layout.boundary <= shared ? layout : undefined
+    )
+  })
+
+  const stored = (messages: ReadonlyArray<Message>, from: number, now: number): ReadonlyArray<StoredMessage> =>
+    messages.slice(from).map(({ content, role }, index) => ({
+      seq: from + index,
+      role,
+      content,
+      tokens: 0,
+      createdAt: now
+    }))
+
+  const announce = (id: string, prepared: PreparedContext, tokensBefore: number) =>
+    events.publish(
+      Event.cases.Compaction.make({
+        conversation: id,
+        reason: prepared.compaction ?? "",
+        tokensBefore,
+        tokensAfter: prepared.estimatedTokens,
+        segments: prepared.entries.filter((entry) => entry.segment).length
+      })
+    )
+
+  const compacted = Effect.fnUntraced(function* (
+    request: MessagesRequest,
+    branch: Branch,
+    messages: ReadonlyArray<Message>
+  ) {
+    const { context, id } = branch
+    context.append(stored(messages, context.next, yield* Clock.currentTimeMillis), request.model)
+    const prepared = yield* context.prepare(knownShell(branch, shellOf(request)))
+    if (prepared.compaction !== undefined) yield* announce(id, prepared, context.lastTokens)
+    const changed = isCompacted(branch)
+    return {
+      request: changed ? rewritten(request, prepared) : request,
+      changed,
+      tokens: prepared.estimatedTokens,
+      rawTokens: prepared.rawTokens
+    }
+  })
+
+  const untouched = (request: MessagesRequest): PreparedRequest => ({
+    request,
+    changed: false,
+    tokens: 0,
+    rawTokens: 0
+  })
+
+  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner) =>
+    Effect.suspend(() => {
+      if (!isOurs(request)) return Effect.succeed(untouched(request))
+      const branch = branches.seat(owner, request.messages)
+      const messages = branch.messages
+      return branch.lock.withPermits(1)(
+        Effect.suspend(() =>
+          // Somebody else took the conversation further while this request waited.
+          branch.context.next > messages.length
+            ? compacted(request, branches.forkAt(owner, branch, messages), messages)
+            : compacted(request, branch, messages)
+        )
+      )
+    }).pipe(
+      // What only helps a request must not fail it.
+      Effect.catchCause((cause) =>
+        Cause.hasFails(cause) || Cause.hasInterruptsOnly(cause)
+          ? Effect.failCause(cause)
+          : Effect.as(
+              Effect.logWarning("A context could not be compacted; the request goes as it came.", cause),
+              untouched(request)
+            )
+      )
+    )
+
+  return StatelessContexts.of({ prepare })
+})

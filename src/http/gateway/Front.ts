@@ -1,0 +1,61 @@
+import type { IncomingMessage } from "node:http"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Cause, Clock, Effect, Option, Random, type Scope } from "effect"
+import type { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Tokens } from "../../access/Tokens.ts"
+import { Settings, type SettingsShape } from "../../Settings.ts"
+import { type Credentials, makeCredentials } from "./Credentials.ts"
+import { crashed, failureResponse, type GatewayError, tell } from "./Failure.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+type Response = HttpServerResponse.HttpServerResponse
+
+/** What every gateway route begins and ends with. */
+export interface Front {
+  readonly settings: SettingsShape
+  /** Finds out who asks and names the request; whatever goes wrong is answered in the Messages API's shape. */
+  readonly answer: (
+    request: Request,
+    respond: (credentials: Credentials, requestId: string) => Effect.Effect<Response, GatewayError, Scope.Scope>
+  ) => Effect.Effect<Response, never, Scope.Scope>
+}
+
+/** Unique in all processes: when the process began, 64 random bits, a counter. Never the client's: an id is booked once. */
+const makeIds = Effect.gen(function* () {
+  const started = yield* Clock.currentTimeMillis
+  const random = [yield* Random.nextIntBetween(0, 2 ** 32), yield* Random.nextIntBetween(0, 2 ** 32)]
+  const prefix = [started, ...random].map((part) => part.toString(36)).join("")
+  let count = 0
+  return (): string => `req_${prefix}_${(++count).toString(36)}`
+})
+
+const marks = (requestId: string) => ({ "x-sluice-request-id": requestId })
+
+const told = (cause: Cause.Cause<GatewayError>, requestId: string): Effect.Effect<Response> => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  if (error !== undefined) return Effect.succeed(failureResponse(tell(error, requestId), marks(requestId)))
+  if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+  return Effect.as(
+    Effect.logError(`Request ${requestId} crashed`, cause),
+    failureResponse(crashed(requestId), marks(requestId))
+  )
+}
+
+export const makeFront = Effect.gen(function* () {
+  const settings = yield* Settings
+  const authenticate = makeCredentials(settings, yield* Tokens)
+  const nextId = yield* makeIds
+
+  const answer: Front["answer"] = (request, respond) =>
+    Effect.suspend(() => {
+      const requestId = nextId()
+      // The server speaks HTTP/1.1, see Server.ts.
+      const { headers } = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+      return Effect.catchCause(
+        Effect.flatMap(authenticate(request, headers), (credentials) => respond(credentials, requestId)),
+        (cause) => told(cause, requestId)
+      )
+    })
+
+  return { settings, answer } satisfies Front
+})

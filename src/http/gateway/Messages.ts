@@ -1,0 +1,166 @@
+import type { IncomingMessage } from "node:http"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Effect, Fiber, Option, Scope, Stream } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { StatelessContexts } from "../../context/StatelessContexts.ts"
+import { isMessagesRequest, type MessagesRequest } from "../../domain/MessagesRequest.ts"
+import { originalOf } from "../../domain/Original.ts"
+import { type GovernedStream, Governor, type RunOptions, type Settlement } from "../../governor/Governor.ts"
+import { type Asked, readAsked } from "./Asked.ts"
+import { decodeBody, parseBody, readBody } from "./Body.ts"
+import type { Credentials } from "./Credentials.ts"
+import { type GatewayError, invalid, type Refusal } from "./Failure.ts"
+import type { Front } from "./Front.ts"
+import { downstream, upstreamHeaders } from "./Headers.ts"
+import { type Marks, markOpened, markSettled } from "./Marks.ts"
+import { type Opening, streamBytes, waitingBytes } from "./StreamBytes.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+type Response = HttpServerResponse.HttpServerResponse
+
+/** A request that was understood, ready to be governed. */
+interface Understood {
+  readonly message: MessagesRequest
+  readonly asked: Asked
+  readonly options: RunOptions
+  /** Prompt tokens that the context left out. */
+  readonly leftOut: number
+}
+
+/** A queue may hold a stream this long before its client hears of it; what fails until then still has a status. */
+const quiet = "5 seconds"
+
+const eventStream = "text/event-stream; charset=utf-8"
+
+const queryOf = (url: string): string => {
+  const at = url.indexOf("?")
+  return at < 0 ? "" : url.slice(at)
+}
+
+/** What is missing, in upstream's words. */
+const misshapen = (body: unknown): Refusal => {
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    return invalid("The request body is no JSON object.")
+  for (const field of ["model", "max_tokens", "messages"]) {
+    if (!(field in body)) return invalid(`${field}: Field required`)
+  }
+  return invalid(
+    "model must be a string, max_tokens a number, and messages a list of messages, each with a role (user, assistant or system) and content (a string or content blocks)"
+  )
+}
+
+const checked = (body: unknown): Effect.Effect<MessagesRequest, Refusal> =>
+  isMessagesRequest(body) ? Effect.succeed(body) : Effect.fail(misshapen(body))
+
+const incoming = (request: Request): IncomingMessage =>
+  // The server speaks HTTP/1.1, see Server.ts.
+  NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+
+const encoder = new TextEncoder()
+
+/** `POST /v1/messages`, whole and streamed, through the Governor. */
+export const makeMessages = Effect.fnUntraced(function* (front: Front) {
+  const governor = yield* Governor
+  const contexts = yield* StatelessContexts
+
+  const prepared = Effect.fnUntraced(function* (message: MessagesRequest, { caller, context }: Asked, owner: string) {
+    if (context === "off") return { message, changed: false, rawTokens: undefined, leftOut: 0 }
+    const { changed, rawTokens, request, tokens } = yield* contexts.prepare(message, { ...caller, owner })
+    return { message: request, changed, rawTokens, leftOut: changed ? Math.max(0, rawTokens - tokens) : 0 }
+  })
+
+  const understood = Effect.fnUntraced(function* (
+    request: Request,
+    credentials: Credentials,
+    requestId: string
+  ): Effect.fn.Return<Understood, GatewayError> {
+    const { headers } = incoming(request)
+    const asked = readAsked(headers, credentials, front.settings)
+    if ("_tag" in asked) return yield* Effect.fail(asked)
+    const bytes = yield* readBody(request)
+    const encoding = headers["content-encoding"]
+    const body = yield* Effect.flatMap(decodeBody(bytes, encoding), parseBody)
+    const { changed, leftOut, message, rawTokens } = yield* prepared(yield* checked(body), asked, credentials.owner)
+    const forward = { body: changed ? undefined : bytes, query: queryOf(request.url), scheme: credentials.scheme }
+    return {
+      message,
+      asked,
+      leftOut,
+      options: {
+        requestId,
+        headers: upstreamHeaders(headers),
+        apiKey: credentials.apiKey,
+        cache: asked.cache,
+        // Two versions of the API may word one answer differently.
+        cacheScope: `${credentials.owner} ${headers["anthropic-version"] ?? ""}`,
+        deadlineMillis: asked.deadlineMillis,
+        rawTokens: changed ? rawTokens : undefined,
+        forward
+      }
+    }
+  })
+
+  const whole = ({ asked, leftOut, message, options }: Understood): Effect.Effect<Response, GatewayError> =>
+    Effect.map(governor.run(message, asked.caller, options), (answer) => {
+      const bytes = originalOf(answer.message) ?? encoder.encode(JSON.stringify(answer.message))
+      const marks = markSettled(answer.settlement, answer.message, leftOut)
+      return HttpServerResponse.uint8Array(bytes, {
+        contentType: "application/json",
+        headers: { "request-id": answer.settlement.requestId, ...downstream(answer.headers), ...marks }
+      })
+    })
+
+  const streamed = (pull: ReturnType<typeof waitingBytes>, headers: Marks): Response =>
+    HttpServerResponse.stream(Stream.fromPull(Effect.succeed(pull)), {
+      contentType: eventStream,
+      headers: { "cache-control": "no-cache", "x-accel-buffering": "no", ...headers }
+    })
+
+  /** Whoever reads trailers (`TE: trailers`) hears there what a stream cost. */
+  const trailers = (request: Request): ((settlement: Settlement) => void) | undefined => {
+    const source = incoming(request)
+    if (source.headers.te?.includes("trailers") !== true) return undefined
+    const response = NodeHttpServerRequest.toServerResponse(request)
+    return ({ costNanoUsd, queueMillis }) =>
+      response.addTrailers({
+        "x-sluice-cost-nano-usd": String(costNanoUsd),
+        "x-sluice-queue-ms": String(queueMillis)
+      })
+  }
+
+  const stream = Effect.fnUntraced(function* (
+    request: Request,
+    { asked, leftOut, message, options }: Understood,
+    requestId: string
+  ): Effect.fn.Return<Response, GatewayError, Scope.Scope> {
+    const scope = yield* Effect.scope
+    const streamOptions = { requestId, scope, onSettled: trailers(request) }
+    const opening: Opening = yield* Effect.forkIn(
+      Scope.provide(governor.stream(message, asked.caller, options), scope),
+      scope,
+      { startImmediately: true }
+    )
+    const exit = opening.pollUnsafe()
+    const opened: Option.Option<GovernedStream> =
+      exit === undefined ? yield* Effect.timeoutOption(Fiber.join(opening), quiet) : Option.some(yield* exit)
+    if (Option.isNone(opened)) {
+      return streamed(waitingBytes(opening, streamOptions), {
+        "request-id": requestId,
+        "x-sluice-request-id": requestId
+      })
+    }
+    const pull = yield* streamBytes(opened.value, streamOptions)
+    return streamed(pull, {
+      "request-id": requestId,
+      ...downstream(opened.value.headers),
+      ...markOpened(opened.value, leftOut)
+    })
+  })
+
+  return (request: Request) =>
+    front.answer(request, (credentials, requestId) =>
+      Effect.flatMap(understood(request, credentials, requestId), (it) =>
+        it.message.stream === true ? stream(request, it, requestId) : whole(it)
+      )
+    )
+})

@@ -1,0 +1,83 @@
+import { Cause, Effect, Exit, Fiber, Option, Pull, Scope, Stream } from "effect"
+import type { GovernedStream, GovernorError, Settlement } from "../../governor/Governor.ts"
+import { bytesOf } from "./EventBytes.ts"
+import { failureFrame, type GatewayError, refusal } from "./Failure.ts"
+
+/** Bytes to write next, or the end. */
+export type BytesPull = Effect.Effect<readonly [Uint8Array], Cause.Done>
+
+export type Opening = Fiber.Fiber<GovernedStream, GovernorError>
+
+export interface StreamOptions {
+  readonly requestId: string
+  /** Where the stream is read; closing it abandons the stream. */
+  readonly scope: Scope.Scope
+  /** Told what the stream cost, once all of it is written. */
+  readonly onSettled: ((settlement: Settlement) => void) | undefined
+}
+
+/** How often a client that waits hears that it is not forgotten: load balancers close what is silent for a minute. */
+const aliveEvery = "10 seconds"
+
+const alive = Buffer.from(": waiting for a turn\n\n")
+
+const crash = refusal(500, "api_error", "Something unexpected went wrong. The gateway's log says more.")
+
+const once = (last: Uint8Array): BytesPull => {
+  let isOver = false
+  return Effect.suspend(() => {
+    if (isOver) return Cause.done()
+    isOver = true
+    return Effect.succeed([last] as const)
+  })
+}
+
+/** What a failure leaves to be written: an `error` event, so that the client always sees a well-formed end. */
+const lastWords = (cause: Cause.Cause<GatewayError>, requestId: string): Effect.Effect<Uint8Array> => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  if (error !== undefined) return Effect.succeed(failureFrame(error, requestId))
+  if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+  return Effect.as(Effect.logError("A stream crashed", cause), failureFrame(crash, requestId))
+}
+
+const failing = (cause: Cause.Cause<GatewayError>, requestId: string): Effect.Effect<BytesPull> =>
+  Effect.map(lastWords(cause, requestId), once)
+
+/** An open stream as bytes, as they come. */
+export const streamBytes = Effect.fnUntraced(function* (
+  { events, settlement }: GovernedStream,
+  { onSettled, requestId, scope }: StreamOptions
+): Effect.fn.Return<BytesPull> {
+  let next: BytesPull
+  const pull = yield* Scope.provide(Stream.toPull(events), scope)
+  const settled = onSettled === undefined ? Effect.void : Effect.map(settlement, onSettled)
+  const reading: BytesPull = Pull.matchEffect(pull, {
+    onSuccess: (batch) => Effect.succeed([bytesOf(batch)] as const),
+    onDone: (): BytesPull => Effect.andThen(settled, Cause.done()),
+    onFailure: (cause): BytesPull =>
+      Effect.flatMap(failing(cause, requestId), (rest) => {
+        next = rest
+        return rest
+      })
+  })
+  next = reading
+  return Effect.suspend(() => next)
+})
+
+/** The bytes of a stream that is not open yet: comments until it is, an `error` event when it never will be. */
+export const waitingBytes = (opening: Opening, options: StreamOptions): BytesPull => {
+  let opened: BytesPull | undefined
+  const open = (exit: Exit.Exit<GovernedStream, GovernorError>): BytesPull =>
+    Effect.flatMap(
+      Exit.isSuccess(exit) ? streamBytes(exit.value, options) : failing(exit.cause, options.requestId),
+      (pull) => {
+        opened = pull
+        return pull
+      }
+    )
+  const waiting: BytesPull = Effect.flatMap(
+    Effect.timeoutOption(Fiber.await(opening), aliveEvery),
+    Option.match({ onNone: () => Effect.succeed([alive] as const), onSome: open })
+  )
+  return Effect.suspend(() => opened ?? waiting)
+}
