@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -51,9 +52,9 @@ describe("embedded database", { timeout: 240_000 }, () => {
   it.live("survives a process killed while it makes the database", () =>
     Effect.gen(function* () {
       const directory = join(yield* temporaryDirectory, "db")
-      for (const millis of [400, 900, 1_500]) {
+      for (const stage of [`${directory}.new`, `${directory}.new/postgresql.conf`, directory]) {
         const child = yield* appender(directory, "early")
-        yield* Effect.sleep(millis)
+        yield* Effect.sleep(5).pipe(Effect.repeat({ until: () => existsSync(stage) }))
         yield* child.kill
       }
       const child = yield* appender(directory, "early", "3")

@@ -12,6 +12,7 @@ import { ChatRepo } from "../../src/chat/ChatRepo.ts"
 import { Database } from "../../src/chat/Database.ts"
 import * as Bridge from "../../src/chat/embedded/Bridge.ts"
 import * as Engine from "../../src/chat/embedded/Engine.ts"
+import { reasonOf } from "../../src/chat/SqlReason.ts"
 import { start } from "../support/child.ts"
 import { temporaryDirectory } from "../support/directory.ts"
 
@@ -107,7 +108,7 @@ describe("embedded database", { timeout: 120_000 }, () => {
         )
       )
       assert.strictEqual(panic.reason._tag, "ConnectionError")
-      assert.include(String(panic), "the embedded database stopped: could not create file")
+      assert.include(reasonOf(panic), "the embedded database stopped: could not create file")
       const after = yield* Effect.flip(sql`SELECT 1`)
       assert.strictEqual(after.reason._tag, "ConnectionError")
     })
