@@ -53,7 +53,11 @@ export const context = Command.make(
     at: Flag.Int("at").pipe(Flag.withDescription("After this many messages; all of them otherwise"), Flag.optional),
     model,
     prefixTokens,
-    json
+    json,
+    explain: Flag.Boolean("explain").pipe(
+      Flag.withDescription("Print the policy's decision, its price and the bands instead of the text"),
+      Flag.withDefault(false)
+    )
   },
   (flags) =>
     lazy(

@@ -268,7 +268,8 @@ const makeUntouched = Effect.gen(function* () {
       rawTokens: tokens,
       cacheControl: undefined,
       breakpoints: [],
-      compaction: undefined
+      compaction: undefined,
+      decision: { compact: false, reason: "context management is off", savesNanoUsd: 0 }
     }
     return prepared
   })

@@ -93,8 +93,8 @@ export class ConversationContext {
       const decision = this.decide(shell, before)
       const newest = this.sendable().at(-1)
       if (newest !== undefined) this.lastAt = newest.createdAt
-      if (!decision.compact) return Effect.succeed(this.sent(this.prepared(shell, before, undefined)))
-      return Effect.map(this.compact(shell), (after) => this.sent(this.prepared(shell, after, decision.reason)))
+      if (!decision.compact) return Effect.succeed(this.sent(this.prepared(shell, before, decision)))
+      return Effect.map(this.compact(shell), (after) => this.sent(this.prepared(shell, after, decision)))
     })
   }
 
@@ -113,7 +113,8 @@ export class ConversationContext {
   /** What `prepare` would answer if it kept everything as it is: changes nothing. */
   preview(shell: Shell): PreparedContext {
     this.render()
-    return this.prepared(shell, this.estimate(shell), undefined)
+    const estimate = this.estimate(shell)
+    return this.prepared(shell, estimate, { ...this.decide(shell, estimate), compact: false })
   }
 
   private sendable(): ReadonlyArray<StoredMessage> {
@@ -285,7 +286,7 @@ export class ConversationContext {
     ]
   }
 
-  private prepared(shell: Shell, { tokens, upperBound }: Estimate, compaction: string | undefined): PreparedContext {
+  private prepared(shell: Shell, { tokens, upperBound }: Estimate, decision: Decision): PreparedContext {
     const { breakpoints, system, tools } = this.dressed(shell)
     const shellTokens = this.options.estimator.estimate(requestOf(this.dressed(shell), [])).tokens
     return {
@@ -299,7 +300,8 @@ export class ConversationContext {
       rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary - this.waitingTokens(shell.model),
       cacheControl: { type: "ephemeral" },
       breakpoints: [...breakpoints, ...openingBreakpoints(this.layout.segments, this.layout.standing), "end"],
-      compaction
+      compaction: decision.compact ? decision.reason : undefined,
+      decision
     }
   }
 }

@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import type { Band } from "../domain/Conversation.ts"
 import type { ContentBlock, Message } from "../domain/Message.ts"
 import type { ToolDefinition } from "../domain/MessagesRequest.ts"
+import type { Decision } from "./CompactionPolicy.ts"
 
 export class ContextTooLarge extends Schema.TaggedError<ContextTooLarge>()("ContextTooLarge", {
   conversation: Schema.String,
@@ -52,4 +53,6 @@ export interface PreparedContext {
   readonly breakpoints: ReadonlyArray<"system" | "tools" | "old" | "mid" | "end">
   /** Why a compaction happened for this request, if one did. */
   readonly compaction: string | undefined
+  /** What the policy decided for this request, and what compacting was expected to save, in nano-dollars. */
+  readonly decision: Decision
 }

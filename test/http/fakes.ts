@@ -163,7 +163,8 @@ const context = Layer.mock(ContextManager, {
       rawTokens: 30,
       cacheControl: { type: "ephemeral" },
       breakpoints: ["end"],
-      compaction: undefined
+      compaction: undefined,
+      decision: { compact: false, reason: "the cached prefix is kept", savesNanoUsd: 0 }
     })
 })
 

@@ -13,6 +13,7 @@ export interface ContextArguments {
   readonly model: Option.Option<string>
   readonly prefixTokens: number
   readonly json: boolean
+  readonly explain: boolean
 }
 
 /** What `replay` sends for the last request that holds no more than `at` messages; compactions happen on the way to it. */
@@ -49,7 +50,8 @@ export const contextJson = (prepared: PreparedContext) => ({
   segments: prepared.entries
     .filter((entry) => entry.segment)
     .map(({ band, from, to, tokens }) => ({ band, from, to, tokens })),
-  breakpoints: prepared.breakpoints
+  breakpoints: prepared.breakpoints,
+  decision: prepared.decision
 })
 
 const contextText = (prepared: PreparedContext): string =>
@@ -65,8 +67,29 @@ const contextText = (prepared: PreparedContext): string =>
     `${prepared.rawMessages} messages, ${prepared.rawTokens} tokens → ${prepared.messages.length} messages, about ${prepared.estimatedTokens} tokens (at most ${prepared.upperBound})`
   ].join("\n")
 
+const bandLine = (prepared: PreparedContext, band: string): string => {
+  const entries = prepared.entries.filter((entry) => entry.band === band)
+  const tokens = entries.reduce((sum, entry) => sum + entry.tokens, 0)
+  const from = entries[0]?.from ?? 0
+  const to = (entries.at(-1)?.to ?? 1) - 1
+  return entries.length === 0
+    ? `${band}: nothing`
+    : `${band}: ${entries.length} entries for messages ${from}–${to}, ${tokens} tokens`
+}
+
+/** Why the context is what it is: the policy's decision, what it expects to save, the bands. */
+const explanation = (prepared: PreparedContext): string => {
+  const { compact, reason, savesNanoUsd } = prepared.decision
+  const saves = `${savesNanoUsd < 0 ? "costs" : "saves"} about $${(Math.abs(savesNanoUsd) / 1e9).toFixed(4)}`
+  return [
+    compact ? `Compacted: ${reason}. Expected over the rest of the conversation: ${saves}.` : `Kept: ${reason}.`,
+    ...["old", "mid", "recent"].map((band) => bandLine(prepared, band)),
+    `breakpoints: ${prepared.breakpoints.join(", ")}`
+  ].join("\n")
+}
+
 /** `sluice context`: prints the prepared context at a message of a log. */
-export const run = ({ at, json, model, path, prefixTokens }: ContextArguments) =>
+export const run = ({ at, explain, json, model, path, prefixTokens }: ContextArguments) =>
   Effect.gen(function* () {
     const [file] = yield* logFiles([path])
     if (file === undefined) return yield* new TranscriptError({ message: `No transcript in ${path}.` })
@@ -80,5 +103,6 @@ export const run = ({ at, json, model, path, prefixTokens }: ContextArguments) =
       })
     }
     const prepared = yield* contextAt(transcript, end, Option.getOrUndefined(model), prefixTokens)
-    yield* Console.log(json ? JSON.stringify(contextJson(prepared)) : contextText(prepared))
+    const text = explain ? explanation(prepared) : contextText(prepared)
+    yield* Console.log(json ? JSON.stringify(contextJson(prepared)) : text)
   }).pipe(Effect.provide(layer))
