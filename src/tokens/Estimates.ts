@@ -37,6 +37,14 @@ const answerTokens = (message: Message | undefined, size: number, output: number
   return output > least && output < most ? output : undefined
 }
 
+/** A prompt whose beginning was observed: what upstream counted of it, and the uncalibrated estimate of the rest. */
+const split = (prompt: Prompt, { anchor, messages }: Found, all: ReadonlyArray<Message>) => {
+  const answer = answerTokens(all[messages], prompt.sizes[messages] ?? 0, anchor.output)
+  return answer === undefined
+    ? { known: anchor.prompt, fresh: messageTokens(prompt, messages) }
+    : { known: anchor.prompt + answer, fresh: messageTokens(prompt, messages + 1) }
+}
+
 /** The estimator itself: synchronous, and without persistence. */
 export class Estimates {
   private readonly measure = makeMeasure()
@@ -52,22 +60,16 @@ export class Estimates {
   estimate(request: MessagesRequest): Estimate {
     const model = this.catalog.get(request.model)
     const prompt = look(request, model, this.measure)
-    const found = this.memory.find(prompt)
-    if (found !== undefined) return this.grown(prompt, found, request.messages[found.messages], model)
     const calibration = this.calibrations.get(learnerOf(model))
+    const found = this.memory.find(prompt)
+    if (found !== undefined) {
+      const { fresh, known } = split(prompt, found, request.messages)
+      const tokens = fresh * calibration.factor
+      return rounded(known + tokens, known + (fresh === 0 ? 0 : boundOf(tokens, calibration)))
+    }
     const shell = this.memory.shell(prompt) ?? prompt.shell * calibration.factor
     const tokens = shell + messageTokens(prompt) * calibration.factor
     return rounded(tokens, boundOf(tokens, calibration))
-  }
-
-  /** A prompt whose beginning was observed: that, and an estimate of what is new. */
-  private grown(prompt: Prompt, { anchor, messages }: Found, first: Message | undefined, model: Model): Estimate {
-    if (first === undefined) return rounded(anchor.prompt, anchor.prompt)
-    const calibration = this.calibrations.get(learnerOf(model))
-    const answer = answerTokens(first, prompt.sizes[messages] ?? 0, anchor.output)
-    const known = anchor.prompt + (answer ?? 0)
-    const fresh = messageTokens(prompt, answer === undefined ? messages : messages + 1) * calibration.factor
-    return rounded(known + fresh, known + boundOf(fresh, calibration))
   }
 
   message(message: Message, modelId: string): Estimate {
@@ -93,8 +95,9 @@ export class Estimates {
     if (actual < (prompt.shell + messageTokens(prompt)) * leastCovered) return
     const found = this.memory.find(prompt)
     if (found === undefined) this.learnWhole(prompt, actual, model)
-    else if (found.messages < prompt.sizes.length) {
-      this.learn(model, messageTokens(prompt, found.messages), actual - found.anchor.prompt)
+    else {
+      const { fresh, known } = split(prompt, found, request.messages)
+      this.learn(model, fresh, actual - known)
     }
     this.memory.keep(prompt, { prompt: actual, output: usage.output })
   }

@@ -16,7 +16,7 @@ export interface Found {
 }
 
 /** How far back from a prompt's end a prompt that was observed is looked for, in messages. */
-const reach = 512
+const reach = 4_096
 const anchorsKept = 20_000
 const shellsKept = 2_000
 

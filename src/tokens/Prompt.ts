@@ -1,5 +1,6 @@
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
 import type { Model } from "../models/ModelCatalog.ts"
+import { answered } from "./answered.ts"
 import { Fingerprint } from "./Fingerprint.ts"
 import type { Measure } from "./measure.ts"
 import { toolOverhead } from "./shell.ts"
@@ -24,7 +25,7 @@ export const look = (request: MessagesRequest, model: Model, measure: Measure): 
   chain[0] = print
   let i = 0
   for (const message of request.messages) {
-    const size = measure.message(message)
+    const size = measure.message(answered(request.messages, i, message))
     sizes[i++] = size[model.tokenizer]
     print = new Fingerprint(print).number(size.print).value()
     chain[i] = print

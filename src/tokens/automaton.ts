@@ -5,15 +5,17 @@
 export const features = [
   "word", // first letter of a word
   "longWord", // its letters 5 to 8
-  "veryLongWord", // its letters from 9 on
+  "veryLongWord", // its letters 9 to 20
   "part", // first letter of a further part of an identifier: after a letter, a digit or an underscore
-  "longPart", // its letters from 5 on
+  "longPart", // its letters 5 to 20
   "capital", // second capital in a row
-  "capitals", // each one after it
+  "capitals", // third to twentieth
+  "endless", // letters from the 21st on, of any of these: keys, hashes, what is no word
   "digits", // first of every three digits
   "punctuation", // first of a run of ASCII punctuation or control characters
   "mark", // a second to fourth one
-  "marks", // each one after it: mostly rules and separators
+  "marks", // fifth to sixteenth
+  "rule", // each one after it
   "newline", // first of a run of line ends
   "indent", // second space at the start of a line
   "gap", // second space in a row elsewhere
@@ -75,24 +77,22 @@ const further = (state: State, run: Run, most: number): State => [
 ]
 
 const afterLower = ([run, length]: State): State => {
-  if (run === "word" || run === "part") return [run, Math.min(length + 1, 9)]
+  if (run === "word" || run === "part") return [run, Math.min(length + 1, 21)]
   if (run === "wordCapital") return ["word", 2]
   if (run === "partCapital") return ["part", 2]
   return [identifiers.has(run) ? "part" : "word", 1]
 }
 
-const afterUpper = ([run]: State): State => {
-  if (run === "wordCapital" || run === "partCapital") return ["capitals", 1]
-  if (run === "capitals") return ["capitals", 2]
+const afterUpper = ([run, length]: State): State => {
+  if (run === "wordCapital" || run === "partCapital") return ["capitals", 2]
+  if (run === "capitals") return ["capitals", Math.min(length + 1, 21)]
   return [identifiers.has(run) ? "partCapital" : "wordCapital", 1]
 }
 
 const afterMark = ([run, length]: State, to: Run): State => [
   to,
-  run === "mark" || run === "joint" ? Math.min(length + 1, 5) : 1
+  run === "mark" || run === "joint" ? Math.min(length + 1, 17) : 1
 ]
-
-const markCost = (length: number): Feature => (length === 1 ? "punctuation" : length < 5 ? "mark" : "marks")
 
 const follow: Readonly<Record<ClassName, (state: State) => State>> = {
   lower: afterLower,
@@ -106,19 +106,68 @@ const follow: Readonly<Record<ClassName, (state: State) => State>> = {
   other: () => ["other", 1]
 }
 
-const costs: Readonly<Partial<Record<Run, (length: number) => Feature | undefined>>> = {
-  word: (n) => (n === 1 ? "word" : n > 8 ? "veryLongWord" : n > 4 ? "longWord" : undefined),
-  part: (n) => (n === 1 ? "part" : n > 4 ? "longPart" : undefined),
-  wordCapital: () => "word",
-  partCapital: () => "part",
-  capitals: (n) => (n === 1 ? "capital" : "capitals"),
-  digit: (n) => (n === 1 ? "digits" : undefined),
-  space: (n) => (n === 2 ? "gap" : n > 16 ? "longGap" : undefined),
-  indent: (n) => (n === 2 ? "indent" : n > 16 ? "longGap" : undefined),
-  newline: (n) => (n === 1 ? "newline" : undefined),
-  tab: (n) => (n === 1 ? "tab" : undefined),
-  mark: markCost,
-  joint: markCost
+/** What lengths of a run cost, as [first length, feature] in falling order; shorter ones cost nothing. */
+type Steps = ReadonlyArray<readonly [from: number, feature: Feature | undefined]>
+
+const mark: Steps = [
+  [17, "rule"],
+  [5, "marks"],
+  [2, "mark"],
+  [1, "punctuation"]
+]
+
+const costs: Readonly<Record<Run, Steps>> = {
+  start: [],
+  word: [
+    [21, "endless"],
+    [9, "veryLongWord"],
+    [5, "longWord"],
+    [2, undefined],
+    [1, "word"]
+  ],
+  part: [
+    [21, "endless"],
+    [5, "longPart"],
+    [2, undefined],
+    [1, "part"]
+  ],
+  wordCapital: [[1, "word"]],
+  partCapital: [[1, "part"]],
+  capitals: [
+    [21, "endless"],
+    [3, "capitals"],
+    [2, "capital"]
+  ],
+  digit: [
+    [2, undefined],
+    [1, "digits"]
+  ],
+  space: [
+    [17, "longGap"],
+    [3, undefined],
+    [2, "gap"]
+  ],
+  indent: [
+    [17, "longGap"],
+    [3, undefined],
+    [2, "indent"]
+  ],
+  newline: [
+    [2, undefined],
+    [1, "newline"]
+  ],
+  tab: [
+    [2, undefined],
+    [1, "tab"]
+  ],
+  mark,
+  joint: mark,
+  other: []
+}
+
+const costOf = ([run, length]: State): number => {
+  const feature = costs[run].find(([from]) => length >= from)?.[1]
+  return feature === undefined ? -1 : features.indexOf(feature)
 }
 
 /** Rows are states, 16 columns wide; row 0 is the start of a text. */
@@ -150,10 +199,7 @@ const compile = (): Automaton => {
   }
   return {
     next: Uint16Array.from({ length: states.length * 16 }, (_, i) => (next[i] ?? 0) * 16),
-    costOf: states.map(([run, length]) => {
-      const feature = costs[run]?.(length)
-      return feature === undefined ? -1 : features.indexOf(feature)
-    })
+    costOf: states.map(costOf)
   }
 }
 

@@ -38,6 +38,7 @@ const fingerprintOf = (walk: Walk): number => {
   walk({
     text,
     thinking: text,
+    id: text,
     json: (value) => void print.json(value),
     count: (item, n) => void print.number(items.indexOf(item)).number(n)
   })
@@ -51,6 +52,7 @@ const sizeOf = (walk: Walk, print: number): Size => {
   walk({
     text: (text) => scan(text, texts),
     thinking: (text) => scan(text, thinking),
+    id: () => undefined,
     json: (value) => scan(jsonOf(value), texts),
     count: (item, n) => void counts.push([item, n])
   })

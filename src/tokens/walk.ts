@@ -10,6 +10,8 @@ export interface Sink {
   /** Counts as the text that it is on the wire; `cache_control` costs nothing and moves from request to request. */
   readonly json: (value: unknown) => void
   readonly count: (item: Item, n: number) => void
+  /** Tells content apart; costs nothing. */
+  readonly id: (id: string) => void
 }
 
 /** Names of fields are part of `parameter`, unless they are longer than names are. */
@@ -68,6 +70,7 @@ export const walkInner = (block: ContentBlock, sink: Sink): void => {
 
 const walkResult = (block: ContentBlock, sink: Sink): void => {
   sink.count("toolResult", 1)
+  sink.id(stringOf(block.tool_use_id))
   if (block.is_error === true) sink.count("errorResult", 1)
   const { content } = block
   if (content === undefined || content === "" || (Array.isArray(content) && content.length === 0)) {
@@ -83,6 +86,7 @@ const walkBlock = (block: ContentBlock, textItem: Item, sink: Sink): void => {
     sink.text(block.text)
   } else if (toolCalls.has(block.type)) {
     sink.count("toolUse", 1)
+    sink.id(stringOf(block.id))
     sink.text(stringOf(block.name))
     walkInput(block.input, sink)
   } else if (isToolResult(block)) walkResult(block, sink)
@@ -99,9 +103,12 @@ export const walkMessage = ({ role, content }: Message, sink: Sink): void => {
     return
   }
   let calls = 0
+  let results = 0
   for (const block of content) {
     walkBlock(block, textItem, sink)
     if (toolCalls.has(block.type)) calls++
+    else if (isToolResult(block)) results++
   }
-  if (calls > 1) sink.count("furtherToolUse", calls - 1)
+  if (calls > 0) sink.count("toolRound", 1)
+  if (results > 1) sink.count("furtherToolResult", results - 1)
 }

@@ -17,6 +17,8 @@ const lines = (file: string): ReadonlyArray<Record<string, unknown>> =>
 export interface Growth {
   readonly conversation: string
   readonly repository: string
+  /** Index of the first message. */
+  readonly from: number
   readonly model: string
   readonly actual: number
   readonly messages: ReadonlyArray<Message>
@@ -40,6 +42,7 @@ export const growths = (): ReadonlyArray<Growth> =>
       return {
         conversation: name,
         repository: repositoryOf(name),
+        from: Number(line.fromIndex),
         model: String(line.model),
         actual: Number(line.deltaTokens),
         messages: conversation(name).slice(Number(line.fromIndex), Number(line.toIndex))
