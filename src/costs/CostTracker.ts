@@ -30,7 +30,7 @@ export {
   type DayRange,
   LedgerEntry,
   LedgerError,
-  type LedgerIntent,
+  LedgerIntent,
   Saved
 } from "./Records.ts"
 
@@ -86,9 +86,9 @@ export class CostTracker extends Context.Service<
       })
     )
 
-  /** With the ledger in the database. */
+  /** With the ledger in the database, and its journal in DATA_DIR. */
   static readonly layer: Layer.Layer<CostTracker, LedgerError, Events | ModelCatalog | Settings | SqlClient.SqlClient> =
-    this.layerNoDeps.pipe(Layer.provide(Ledger.layerSql))
+    this.layerNoDeps.pipe(Layer.provide(Ledger.layer))
 
   /** With a ledger in this process only. For tests. */
   static readonly layerMemory: Layer.Layer<CostTracker, LedgerError, Events | ModelCatalog | Settings> =

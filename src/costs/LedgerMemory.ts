@@ -49,6 +49,7 @@ export const makeMemory = (): LedgerStore => {
         rows.set(requestId, entries)
         return true
       }),
+    keep: () => false,
     cancel: (requestId) => Effect.sync(() => void intents.delete(requestId)),
     costOf: (requestId) =>
       Effect.sync(() => {

@@ -105,6 +105,7 @@ export const makeSql = Effect.gen(function* () {
   const store: LedgerStore = {
     open: (intent) => Effect.asVoid(failing("open a request")(submit({ _tag: "Open", intent }))),
     book: (rows) => failing("book a request")(submit({ _tag: "Book", rows })),
+    keep: () => false,
     cancel: (requestId) => Effect.asVoid(failing("cancel a request")(submit({ _tag: "Cancel", requestId }))),
     costOf: (requestId) => failing("be read")(costOf(requestId)),
     opening: (day) => failing("be read")(opening(day)),

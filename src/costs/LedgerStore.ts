@@ -24,6 +24,11 @@ export interface LedgerStore {
   readonly open: (intent: LedgerIntent) => Stored<void>
   /** Adds a request's rows and closes its intent, in one step. False, and nothing added, when it had rows already. */
   readonly book: (rows: Rows) => Stored<boolean>
+  /**
+   * Keeps a request's rows so that they survive the death of this process, at once and without waiting, until `book` has
+   * taken them. False where it cannot: then only `book` makes them durable.
+   */
+  readonly keep: (rows: Rows) => boolean
   /** Closes an intent without rows: nothing was sent. */
   readonly cancel: (requestId: string) => Stored<void>
   /** What a request was booked with; undefined when it was not. */

@@ -64,17 +64,18 @@ export const LedgerEntry = Schema.Struct({
 export interface LedgerEntry extends Schema.Schema.Type<typeof LedgerEntry> {}
 
 /** A request that is about to be sent. Closed by its ledger rows; open after a crash. */
-export interface LedgerIntent {
-  readonly requestId: string
+export const LedgerIntent = Schema.Struct({
+  requestId: Schema.String,
   /** Milliseconds since the epoch. */
-  readonly at: number
-  readonly day: string
-  readonly tenant: string
-  readonly agent: string
-  readonly conversation: string | null
-  readonly model: string
-  readonly reservedNanoUsd: NanoUsd
-}
+  at: Schema.Natural,
+  day: Schema.String,
+  tenant: Schema.String,
+  agent: Schema.String,
+  conversation: Schema.NullOr(Schema.String),
+  model: Schema.String,
+  reservedNanoUsd: NanoUsd
+}).annotate({ identifier: "LedgerIntent" })
+export interface LedgerIntent extends Schema.Schema.Type<typeof LedgerIntent> {}
 
 export interface CostReserve {
   /** Names one upstream call; every billed attempt has its own. */

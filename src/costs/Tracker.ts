@@ -24,6 +24,8 @@ export interface TrackerOptions {
   readonly enforced: boolean
 }
 
+/** Entries that may be on their way to the ledger while nobody waits for them. */
+const backlog = 2000
 /** Entries that may wait for a ledger in trouble before requests are refused. */
 const maxUnwritten = 10_000
 /** Groups of each kind in a report; the rest is added up. */
@@ -146,11 +148,17 @@ export const makeTracker = Effect.fnUntraced(function* (options: TrackerOptions)
   }
 
   const bookHeld = (rows: Rows): Effect.Effect<NanoUsd> => {
-    books.add(rows, costOf(rows))
-    return Effect.map(
-      book(rows).wait,
-      Option.getOrElse(() => costOf(rows))
-    )
+    const cost = costOf(rows)
+    books.add(rows, cost)
+    // A backlog slows requests down to the ledger's pace, long before it makes them fail.
+    const isKept = ledger.keep(rows) && writer.unwritten() < backlog
+    const { wait } = book(rows)
+    return isKept
+      ? Effect.succeed(cost)
+      : Effect.map(
+          wait,
+          Option.getOrElse(() => cost)
+        )
   }
 
   const settle = (request: CostSettle): Effect.Effect<NanoUsd> =>

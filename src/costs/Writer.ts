@@ -85,16 +85,16 @@ export const makeWriter = Effect.fnUntraced(function* (events: Events["Service"]
     running.add(fiber)
     fiber.addObserver(() => running.delete(fiber))
     const slow = Effect.suspend(() => (running.has(fiber) ? fail("it takes too long") : Effect.void))
-    const wait = Effect.suspend(() =>
-      degraded && running.has(fiber)
-        ? Effect.succeedNone
-        : Fiber.await(fiber).pipe(
-            Effect.timeoutOption(patience),
-            Effect.tap((exit) => (Option.isNone(exit) ? slow : Effect.void)),
-            Effect.map(Option.filter(Exit.isSuccess)),
-            Effect.map(Option.map((exit) => exit.value))
-          )
+    const patiently = Fiber.await(fiber).pipe(
+      Effect.timeoutOption(patience),
+      Effect.tap((exit) => (Option.isNone(exit) ? slow : Effect.void)),
+      Effect.map(Option.flatMap(Exit.getSuccess))
     )
+    const wait = Effect.suspend(() => {
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) return Effect.succeed(Exit.getSuccess(exit))
+      return degraded ? Effect.succeedNone : patiently
+    })
     return { wait, abandon: () => fiber.interruptUnsafe() }
   }
 

@@ -1,4 +1,7 @@
-import { assert, describe, layer } from "@effect/vitest"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { Database } from "../../src/chat/Database.ts"
@@ -170,6 +173,10 @@ const suite = (name: string, backend: Layer.Layer<Ledger, unknown>) =>
   })
 
 suite("memory", Ledger.layerMemory)
+
+const directory = mkdtempSync(join(tmpdir(), "sluice-journal-"))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+suite("memory, with a journal", Ledger.layerJournaled(directory).pipe(Layer.provide(Ledger.layerMemory)))
 
 const database = Database.layerMemory
 suite("PGlite", Ledger.layerSql.pipe(Layer.provide(database)))

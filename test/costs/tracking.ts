@@ -91,6 +91,7 @@ export const breakable = (inner: LedgerStore) => {
   const store: LedgerStore = {
     open: (intent) => guard(inner.open(intent)),
     book: (rows) => guard(inner.book(rows)),
+    keep: inner.keep,
     cancel: (id) => guard(inner.cancel(id)),
     costOf: (id) => guard(inner.costOf(id)),
     opening: (day) => guard(inner.opening(day)),
