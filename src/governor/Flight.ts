@@ -1,4 +1,4 @@
-import { Cause, Deferred, Effect, Exit, Fiber, Pull, Scope, Stream } from "effect"
+import { Cause, Channel, Deferred, Effect, Exit, Fiber, Pull, Scope, Stream } from "effect"
 import type { ClaudeStream } from "../claude/Claude.ts"
 import { ClaudeError, StreamBroken } from "../claude/ClaudeError.ts"
 import { makeCollector } from "../domain/AnswerCollector.ts"
@@ -131,7 +131,7 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
   const departure = Effect.fnUntraced(function* (account: Account, attempts: Attempts) {
     const opening = claude.stream(job.request, callOptions(job, attempts.onAttempt))
     const { events, headers } = yield* Scope.provide(opening, upstream)
-    const next = reading(account, attempts, yield* Scope.provide(Stream.toPull(events), upstream))
+    const next = reading(account, attempts, yield* Channel.toPullScoped(Stream.toChannel(events), upstream))
     const early: Array<Chunk> = []
     const first = Pull.catchDone(next, () => Effect.fail(endedEarly))
     while (!meter.started()) early.push(yield* first)

@@ -6,6 +6,7 @@ import { Claude } from "../../src/claude/Claude.ts"
 import { CostTracker } from "../../src/costs/CostTracker.ts"
 import { defaultCaller } from "../../src/domain/Caller.ts"
 import type { MessagesRequest } from "../../src/domain/MessagesRequest.ts"
+import { nanoUsd } from "../../src/domain/Money.ts"
 import { promptTokens, type Usage } from "../../src/domain/Usage.ts"
 import { Events } from "../../src/events/Events.ts"
 import { Governor } from "../../src/governor/Governor.ts"
@@ -147,6 +148,33 @@ describe("with the rooms as they are shipped", () => {
       const rows = (yield* published).flatMap((event) => (event._tag === "Usage" ? [event.usage] : []))
       assert.deepStrictEqual(prompts(rows), prompts(entries.map((entry) => entry.usage)))
     }).pipe(Effect.provide(rooms({ enabled: { responseCache: false } })))
+  )
+
+  it.effect("nobody's request is not tried again: who leaves between two attempts costs nothing", () =>
+    Effect.gen(function* () {
+      const simulated = yield* Simulator
+      for (const streamed of [false, true]) {
+        yield* simulated.inject(Fault.rateLimited(2), 3)
+        const id = `gone ${streamed}`
+        const leaver = yield* Effect.forkChild(request(id, id, streamed), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        yield* Effect.forkChild(Fiber.interrupt(leaver), { startImmediately: true })
+        yield* waitAll([leaver])
+      }
+      const { total } = yield* simulated.bill
+      assert.strictEqual(total.requests, 0)
+      const costs = yield* CostTracker
+      const { reservedNanoUsd, total: spent } = yield* costs.state
+      assert.deepStrictEqual([reservedNanoUsd, spent.costNanoUsd, spent.requests], [nanoUsd(0), nanoUsd(0), 0])
+
+      yield* simulated.inject(Fault.rateLimited(2), 1)
+      const stays = yield* Effect.forkChild(request("stays", "same", false), { startImmediately: true })
+      const leaves = yield* Effect.forkChild(request("leaves", "same", false), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(stays)
+      yield* waitAll([leaves])
+      yield* Fiber.join(leaves)
+    }).pipe(Effect.provide(rooms()))
   )
 
   it.effect("a budget stops before anything is sent, and the next day goes on", () =>

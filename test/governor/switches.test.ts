@@ -67,6 +67,22 @@ describe("switches", () => {
     }).pipe(Effect.provide(world.layer))
   })
 
+  it.effect("a gateway's bytes go on as they came, unless routing chose another model", () => {
+    const world = makeWorld({ modelRouting: true })
+    const body = new Uint8Array([1, 2, 3])
+    const forward = { body, query: "?beta=true", scheme: "bearer" } as const
+    const headers = { "anthropic-beta": "b" }
+    return Effect.gen(function* () {
+      const governor = yield* Governor
+      yield* governor.run(request("x"), defaultCaller, { forward, headers })
+      yield* governor.run(request("x"), { ...defaultCaller, task: "summary" }, { forward, headers })
+      const [as, rewritten] = world.upstream.options
+      assert.strictEqual(as?.forward?.body, body)
+      assert.strictEqual(as?.headers, headers)
+      assert.deepStrictEqual(rewritten?.forward, { ...forward, body: undefined })
+    }).pipe(Effect.provide(world.layer))
+  })
+
   it.effect("routing on: the task's model is sent and priced; with token management off it is not", () =>
     Effect.gen(function* () {
       for (const tokenManagementEnabled of [true, false]) {

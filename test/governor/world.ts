@@ -89,6 +89,7 @@ export type Reply =
 /** What upstream was asked and what it would put on its bill. */
 export interface Upstream {
   readonly requests: Array<MessagesRequest>
+  readonly options: Array<CallOptions | undefined>
   /** By attempt, as upstream reported it (`message_start` counts when a stream broke off). */
   readonly billed: Array<Usage>
   aborted: number
@@ -103,6 +104,7 @@ const answered = (options: CallOptions | undefined, status: number, headers: Rea
 
 const fakeClaude = (steps: Steps, upstream: Upstream) => {
   const receive = Effect.fnUntraced(function* (asked: MessagesRequest, options: CallOptions | undefined) {
+    upstream.options.push(options)
     const reply = upstream.reply(asked, upstream.requests.push(asked) - 1)
     if (!isMessage(reply) && !isScript(reply)) {
       if ("headers" in reply.reason) yield* answered(options, reply.reason.status, reply.reason.headers)
@@ -299,7 +301,7 @@ export type Overrides = Parameters<typeof Settings.layerWith>[0]
 /** A governor between fakes that remember everything; time stands still unless the test moves it. */
 export const makeWorld = (overrides: Overrides = {}) => {
   const steps = makeSteps()
-  const upstream: Upstream = { requests: [], billed: [], aborted: 0, reply: () => answer("hello") }
+  const upstream: Upstream = { requests: [], options: [], billed: [], aborted: 0, reply: () => answer("hello") }
   const books: Books = {
     open: new Set(),
     settled: [],
