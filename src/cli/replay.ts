@@ -28,7 +28,11 @@ export const replay = Command.make(
     ),
     model,
     prefixTokens,
-    json
+    json,
+    sweep: Flag.Boolean("sweep").pipe(
+      Flag.withDescription("Try many settings and print the .env lines of the cheapest for these transcripts"),
+      Flag.withDefault(false)
+    )
   },
   (flags) =>
     lazy(

@@ -4,6 +4,7 @@ import { type PolicyName, policyNames } from "./Policy.ts"
 import { progress } from "./Progress.ts"
 import { textReport } from "./report.ts"
 import { replay } from "./run.ts"
+import { sweep, sweepReport } from "./sweep.ts"
 
 export interface ReplayArguments {
   readonly paths: ReadonlyArray<string>
@@ -11,17 +12,23 @@ export interface ReplayArguments {
   readonly model: Option.Option<string>
   readonly prefixTokens: number
   readonly json: boolean
+  readonly sweep: boolean
 }
 
-/** `sluice replay`: plays the logs and prints what each policy would have cost. */
-export const run = ({ json, model, paths, policy, prefixTokens }: ReplayArguments) =>
+const compare = ({ json, model, paths, policy, prefixTokens }: ReplayArguments) =>
   replay({
     paths,
     policies: policy === "all" ? policyNames : [policy],
     model: Option.getOrUndefined(model),
     prefixTokens,
     onFile: progress(process.stderr)
-  }).pipe(
-    Effect.flatMap((result) => Console.log(json ? JSON.stringify(result) : textReport(result))),
-    Effect.provide(layer)
+  }).pipe(Effect.map((result) => (json ? JSON.stringify(result) : textReport(result))))
+
+const search = ({ json, model, paths, prefixTokens }: ReplayArguments) =>
+  sweep({ paths, model: Option.getOrUndefined(model), prefixTokens }, progress(process.stderr)).pipe(
+    Effect.map((trials) => (json ? JSON.stringify(trials) : sweepReport(trials)))
   )
+
+/** `sluice replay`: plays the logs and prints what each policy would have cost, or the best settings for them. */
+export const run = (flags: ReplayArguments) =>
+  (flags.sweep ? search(flags) : compare(flags)).pipe(Effect.flatMap(Console.log), Effect.provide(layer))
