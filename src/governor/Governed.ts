@@ -16,7 +16,7 @@ export interface RunOptions {
   /** For a gateway: the caller's own bytes and headers, see `Forward`. */
   readonly forward?: CallOptions["forward"]
   readonly cache?: "on" | "off" | "refresh" | undefined
-  /** Answers are shared only between requests of one tenant and one scope: a gateway names whose key pays. */
+  /** Answers are shared only between requests of one tenant and one scope; by default a key of one's own is one. */
   readonly cacheScope?: string | undefined
   /** Prompt tokens the whole history would have cost; the request's own estimate otherwise. */
   readonly rawTokens?: number | undefined

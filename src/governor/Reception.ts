@@ -1,4 +1,5 @@
-import { Clock, Effect, Option, Random } from "effect"
+import { hash } from "node:crypto"
+import { Clock, Effect, Option, Random, Redacted } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import type { Caller } from "../domain/Caller.ts"
@@ -36,9 +37,15 @@ const betasOf = ({ headers }: RunOptions): ReadonlyArray<string> => {
   return betas === undefined ? [] : betas.split(",").map((beta) => beta.trim())
 }
 
+/** Unless the caller says so itself: with a key of its own it shares only with who has the same key, because that pays. */
+const scopeOf = ({ apiKey, cacheScope }: RunOptions): string | undefined =>
+  cacheScope ?? (apiKey && hash("sha256", Redacted.value(apiKey)))
+
 /** What else must be equal for two requests to share an answer. */
-const shareOf = (options: RunOptions): ReadonlyArray<string> =>
-  options.cacheScope === undefined ? betasOf(options) : [...betasOf(options), `scope ${options.cacheScope}`]
+const shareOf = (options: RunOptions): ReadonlyArray<string> => {
+  const scope = scopeOf(options)
+  return scope === undefined ? betasOf(options) : [...betasOf(options), `scope ${scope}`]
+}
 
 /** Unique in all processes: when the process began, 64 random bits, a counter. */
 const makeIds = Effect.gen(function* () {

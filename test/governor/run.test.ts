@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber, Redacted } from "effect"
 import { ClaudeError, Overloaded, TimedOut } from "../../src/claude/ClaudeError.ts"
 import { defaultCaller } from "../../src/domain/Caller.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
@@ -94,6 +94,20 @@ describe("Governor.run", () => {
       const after = yield* governor.run(request("x"), defaultCaller)
       assert.strictEqual(after.settlement.cache, "hit")
       assert.deepStrictEqual(after.message.content, [{ type: "text", text: "newer" }])
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("an answer paid with one key is not given to another", () => {
+    const world = makeWorld()
+    return Effect.gen(function* () {
+      const governor = yield* Governor
+      const caches: Array<string> = []
+      for (const key of ["a", "b", "a", undefined]) {
+        const options = key === undefined ? {} : { apiKey: Redacted.make(key) }
+        const { settlement } = yield* governor.run(request("x"), defaultCaller, options)
+        caches.push(settlement.cache)
+      }
+      assert.deepStrictEqual(caches, ["miss", "miss", "hit", "miss"])
     }).pipe(Effect.provide(world.layer))
   })
 
