@@ -30,7 +30,10 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
       return yield* Effect.failCause(exit.cause)
     }
     const { headers, message } = exit.value
-    const settlement = yield* account.settle({ usage: fromApi(message.usage), partial: false, api: message.usage })
+    const whole = Effect.suspend(() =>
+      account.settle({ usage: fromApi(message.usage), partial: false, api: message.usage })
+    )
+    const settlement = yield* Effect.onError(whole, (cause) => failed(cause))
     yield* reception.store(job, message)
     return { message, headers, settlement } satisfies GovernedAnswer
   })
@@ -79,9 +82,10 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const work = shareable(job) ? shared(job, job.key) : attempt(job)
+        job.waiting++
         const fiber = yield* Effect.forkIn(work, home, { startImmediately: true, uninterruptible: true })
         const leader = leaderOf(job)
-        leader.waiting++
+        if (leader !== job) leader.waiting++
         const left = Effect.suspend(() => {
           leader.waiting--
           return leader.sent || job.sent ? Effect.void : Fiber.interrupt(fiber)

@@ -14,19 +14,21 @@ import { TokenRateLimiter } from "../../src/limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { ModelRouter } from "../../src/models/ModelRouter.ts"
 import { Settings } from "../../src/Settings.ts"
-import { Fault, Simulator } from "../../src/testing/index.ts"
+import { Fault, Simulator, type SimulatorOptions } from "../../src/testing/index.ts"
 import { TokenEstimator } from "../../src/tokens/TokenEstimator.ts"
 import { model, published } from "./world.ts"
 
-const simulator = Simulator.layerWith({ firstByte: "200 millis", perToken: "10 millis" })
-const upstream = Claude.layerRetrying.pipe(Layer.provide(Claude.layerSimulatedNoDeps), Layer.provideMerge(simulator))
+const unhurried = { firstByte: "200 millis", perToken: "10 millis" } as const
 
 /** Every room as it is shipped, with the simulator upstream. */
-const rooms = (overrides: Parameters<typeof Settings.layerWith>[0] = {}) =>
+const rooms = (overrides: Parameters<typeof Settings.layerWith>[0] = {}, simulator: SimulatorOptions = unhurried) =>
   Governor.layer.pipe(
     Layer.provideMerge(
       Layer.mergeAll(
-        upstream,
+        Claude.layerRetrying.pipe(
+          Layer.provide(Claude.layerSimulatedNoDeps),
+          Layer.provideMerge(Simulator.layerWith(simulator))
+        ),
         ModelRouter.layer,
         ResponseCache.layer,
         TokenRateLimiter.layer,
@@ -175,6 +177,19 @@ describe("with the rooms as they are shipped", () => {
       yield* waitAll([leaves])
       yield* Fiber.join(leaves)
     }).pipe(Effect.provide(rooms()))
+  )
+
+  it.effect("an upstream that refuses without delay is tried again like any other", () =>
+    Effect.gen(function* () {
+      const simulated = yield* Simulator
+      for (const streamed of [false, true]) {
+        yield* simulated.inject(Fault.overloaded, 2)
+        const id = `at once ${streamed}`
+        const fiber = yield* Effect.forkChild(request(id, id, streamed), { startImmediately: true })
+        yield* waitAll([fiber])
+        yield* Fiber.join(fiber)
+      }
+    }).pipe(Effect.provide(rooms({}, {})))
   )
 
   it.effect("a budget stops before anything is sent, and the next day goes on", () =>
