@@ -12,7 +12,10 @@ import { type Caller, defaultCaller } from "./domain/Caller.ts"
 import type { Conversation } from "./domain/Conversation.ts"
 import type { Content } from "./domain/Message.ts"
 import type { MessagesRequest } from "./domain/MessagesRequest.ts"
+import { layerAlertLog } from "./events/AlertLog.ts"
+import { AlertRules } from "./events/AlertRules.ts"
 import { Events } from "./events/Events.ts"
+import { layerWebhook } from "./events/Webhook.ts"
 import { type GovernedAnswer, Governor, type RunOptions } from "./governor/Governor.ts"
 import { governedFetch } from "./http/GovernedFetch.ts"
 import { TokenRateLimiter } from "./limits/TokenRateLimiter.ts"
@@ -43,11 +46,15 @@ const stateless = switched(
 
 const conversing = context.pipe(Layer.provide(summarizer), Layer.provideMerge(ChatRepo.layerNoDeps))
 
+/** Who listens: the rules that raise alerts, the log and the webhook that tell of them. */
+const watching = Layer.mergeAll(AlertRules.layer, layerAlertLog, layerWebhook)
+
 /** Every service over whatever upstream, database and settings are provided: to swap one, provide another. */
 export const layerServices = Orchestrator.layer.pipe(
   Layer.provideMerge(Governor.layer),
   Layer.provideMerge(Layer.mergeAll(governing, conversing, stateless)),
   Layer.provideMerge(Layer.merge(TokenEstimator.layer, Tokens.layer)),
+  Layer.provideMerge(watching),
   Layer.provideMerge(Layer.merge(ModelCatalog.layer, Events.layer))
 )
 

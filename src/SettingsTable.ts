@@ -255,7 +255,11 @@ export const variables = {
     doc: "Dollars a day after which nothing more is sent."
   }),
   costTimeZone: required("COST_TIME_ZONE", zone, "UTC", { doc: "Where a day begins and ends." }),
-  alertWebhookUrl: secret("ALERT_WEBHOOK_URL", http, "Receives every alert as JSON. Not used yet.")
+  alertWebhookUrl: secret(
+    "ALERT_WEBHOOK_URL",
+    http,
+    "Receives every alert as JSON. A `#secret` at its end is not sent: it signs each delivery (`x-sluice-signature`)."
+  )
 }
 
 export type VariableKey = keyof typeof variables

@@ -55,7 +55,10 @@ export {
 } from "./domain/MessagesRequest.ts"
 export * as Money from "./domain/Money.ts"
 export * as Usage from "./domain/Usage.ts"
-export { Events } from "./events/Events.ts"
+export { layerAlertLog } from "./events/AlertLog.ts"
+export { AlertRules } from "./events/AlertRules.ts"
+export { Events, type Sequenced } from "./events/Events.ts"
+export { layerWebhook, signature as webhookSignature } from "./events/Webhook.ts"
 export {
   type GovernedAnswer,
   type GovernedStream,
