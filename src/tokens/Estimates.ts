@@ -18,6 +18,9 @@ const wholePrompt = { least: 0.75, most: 4 / 3, tokens: 1_000 }
 /** A shell is known from a prompt whose messages are few, unless it would be this far from its estimate. */
 const shellProof = { messages: 8_000, share: 0.4, tokens: 2_000 }
 
+/** What a client adds unseen to a step grows with the conversation: changed files, lists of tasks. */
+const grownBound = 1.003
+
 const rounded = (tokens: number, upperBound: number): Estimate => {
   const whole = Math.max(0, Math.round(tokens))
   return { tokens: whole, upperBound: Math.max(whole, Math.ceil(upperBound)) }
@@ -65,7 +68,7 @@ export class Estimates {
     if (found !== undefined) {
       const { fresh, known } = split(prompt, found, request.messages)
       const tokens = fresh * calibration.factor
-      return rounded(known + tokens, known + (fresh === 0 ? 0 : boundOf(tokens, calibration)))
+      return rounded(known + tokens, fresh === 0 ? known : known * grownBound + boundOf(tokens, calibration))
     }
     const shell = this.memory.shell(prompt) ?? prompt.shell * calibration.factor
     const tokens = shell + messageTokens(prompt) * calibration.factor

@@ -54,7 +54,7 @@ export class EstimatorStore extends Context.Service<
       const save = Effect.fn("EstimatorStore.save")(function* ({ model, calibration }: LearnedModel) {
         const now = yield* Clock.currentTimeMillis
         const state = yield* Schema.encodeEffect(State)(calibration)
-        yield* sql`INSERT INTO estimator_state (model, state, updated_at) VALUES (${model}, ${state}, ${now})
+        yield* sql`INSERT INTO estimator_state (model, state, updated_at) VALUES (${model}, ${state}, ${now}::bigint)
           ON CONFLICT (model) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at`
       }, failing("save"))
       const rows = sql<{ readonly model: string; readonly state: string }>`SELECT model, state FROM estimator_state`

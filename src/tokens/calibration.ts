@@ -17,11 +17,11 @@ export interface Calibration extends Schema.Schema.Type<typeof Calibration> {}
 export const uncalibrated: Calibration = { factor: 1, observations: 0, allowance: 800 }
 
 const factorRange = { least: 2 / 3, most: 3 / 2 }
-const allowanceRange = { least: 50, most: 4_000 }
+const allowanceRange = { least: 200, most: 4_000 }
 /** Beyond these ratios it is not the text that was estimated badly: content was hidden, or the usage is about something else. */
 const plausible = { least: 1 / 2, most: 2 }
 /** How much of a share of steps may exceed the bound in the long run. */
-const exceeded = 0.007
+const exceeded = 0.003
 
 const within = (n: number, { least, most }: { readonly least: number; readonly most: number }): number =>
   Math.min(most, Math.max(least, n))

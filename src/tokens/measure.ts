@@ -12,9 +12,13 @@ import { type Item, items, weights } from "./weights.ts"
 /** Uncalibrated tokens by generation, and a fingerprint of the content. */
 export interface Size extends Readonly<Record<TokenizerGeneration, number>> {
   readonly print: number
+  /** Ids of its tool calls, and of the calls that it answers. */
+  readonly calls: ReadonlyArray<string>
+  readonly answers: ReadonlyArray<string>
 }
 
-const nothing: Size = { old: 0, new: 0, print: 0 }
+const none: ReadonlyArray<string> = []
+const nothing: Size = { old: 0, new: 0, print: 0, calls: none, answers: none }
 
 /** Sizes remembered by content, for messages that come back in new objects. A few dozen bytes each. */
 const remembered = 50_000
@@ -32,14 +36,18 @@ type Walk = (sink: Sink) => void
 const jsonOf = (value: unknown): string =>
   JSON.stringify(Predicate.hasProperty(value, breakpoint) ? { ...value, [breakpoint]: undefined } : value) ?? ""
 
+/** Told apart by what they are: equal strings in other places cost other tokens. */
+const mark = { text: -1, thinking: -2, json: -3, call: -4, answer: -5 }
+
 const fingerprintOf = (walk: Walk): number => {
   const print = new Fingerprint()
-  const text = (text: string): void => void print.text(text)
+  const texts = (kind: number) => (text: string) => void print.number(kind).text(text)
   walk({
-    text,
-    thinking: text,
-    id: text,
-    json: (value) => void print.json(value),
+    text: texts(mark.text),
+    thinking: texts(mark.thinking),
+    call: texts(mark.call),
+    answer: texts(mark.answer),
+    json: (value) => void print.number(mark.json).json(value),
     count: (item, n) => void print.number(items.indexOf(item)).number(n)
   })
   return print.value()
@@ -49,10 +57,13 @@ const sizeOf = (walk: Walk, print: number): Size => {
   const texts = noVisits()
   const thinking = noVisits()
   const counts: Array<readonly [item: Item, n: number]> = []
+  const calls: Array<string> = []
+  const answers: Array<string> = []
   walk({
     text: (text) => scan(text, texts),
     thinking: (text) => scan(text, thinking),
-    id: () => undefined,
+    call: (id) => void calls.push(id),
+    answer: (id) => void answers.push(id),
     json: (value) => scan(jsonOf(value), texts),
     count: (item, n) => void counts.push([item, n])
   })
@@ -61,7 +72,13 @@ const sizeOf = (walk: Walk, print: number): Size => {
     const by = stateWeight[generation]
     return counts.reduce((sum, [item, n]) => sum + n * items[item], product(texts, by) + factor * product(thinking, by))
   }
-  return { old: tokens("old"), new: tokens("new"), print }
+  return {
+    old: tokens("old"),
+    new: tokens("new"),
+    print,
+    calls: calls.length === 0 ? none : calls,
+    answers: answers.length === 0 ? none : answers
+  }
 }
 
 /** Sizes of content, each scanned once: known by identity, else by fingerprint, else walked and scanned. */
@@ -101,6 +118,7 @@ export const makeMeasure = () => {
       if (tools === undefined || tools.length === 0) return prompt
       const definitions = once(tools, (sink) => walkTools(tools, sink))
       return {
+        ...nothing,
         old: prompt.old + definitions.old,
         new: prompt.new + definitions.new,
         print: new Fingerprint(prompt.print).number(definitions.print).value()

@@ -1,5 +1,5 @@
 import { Predicate } from "effect"
-import { type ContentBlock, isText, isToolResult, type Message } from "../domain/Message.ts"
+import { type ContentBlock, isContentBlock, isText, isToolResult, isToolUse, type Message } from "../domain/Message.ts"
 import { imageTokens } from "./image.ts"
 import type { Item } from "./weights.ts"
 
@@ -10,8 +10,9 @@ export interface Sink {
   /** Counts as the text that it is on the wire; `cache_control` costs nothing and moves from request to request. */
   readonly json: (value: unknown) => void
   readonly count: (item: Item, n: number) => void
-  /** Tells content apart; costs nothing. */
-  readonly id: (id: string) => void
+  /** The ids that a message calls tools by, and answers calls by. They cost nothing. */
+  readonly call: (id: string) => void
+  readonly answer: (id: string) => void
 }
 
 /** Names of fields are part of `parameter`, unless they are longer than names are. */
@@ -61,8 +62,9 @@ const walkImage = (block: ContentBlock, sink: Sink): void => {
 }
 
 /** A block inside another one, or of a system prompt: no overhead of its own. */
-export const walkInner = (block: ContentBlock, sink: Sink): void => {
-  if (isText(block)) sink.text(block.text)
+export const walkInner = (block: unknown, sink: Sink): void => {
+  if (!isContentBlock(block)) sink.json(block)
+  else if (isText(block)) sink.text(block.text)
   else if (block.type === "image") walkImage(block, sink)
   else if (block.type === "document") walkDocument(block, sink)
   else sink.json(block)
@@ -70,7 +72,7 @@ export const walkInner = (block: ContentBlock, sink: Sink): void => {
 
 const walkResult = (block: ContentBlock, sink: Sink): void => {
   sink.count("toolResult", 1)
-  sink.id(stringOf(block.tool_use_id))
+  if (isToolResult(block)) sink.answer(block.tool_use_id)
   if (block.is_error === true) sink.count("errorResult", 1)
   const { content } = block
   if (content === undefined || content === "" || (Array.isArray(content) && content.length === 0)) {
@@ -86,7 +88,7 @@ const walkBlock = (block: ContentBlock, textItem: Item, sink: Sink): void => {
     sink.text(block.text)
   } else if (toolCalls.has(block.type)) {
     sink.count("toolUse", 1)
-    sink.id(stringOf(block.id))
+    if (isToolUse(block)) sink.call(block.id)
     sink.text(stringOf(block.name))
     walkInput(block.input, sink)
   } else if (isToolResult(block)) walkResult(block, sink)

@@ -7,8 +7,9 @@
 import { Console, Effect } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
 import { ModelCatalog, type TokenizerGeneration } from "../../src/models/ModelCatalog.ts"
-import { answered } from "../../src/tokens/answered.ts"
+import { withoutUnanswered } from "../../src/tokens/answered.ts"
 import { type Feature, features } from "../../src/tokens/automaton.ts"
+import { makeMeasure } from "../../src/tokens/measure.ts"
 import { countsOf, noVisits, scan } from "../../src/tokens/scan.ts"
 import { walkMessage } from "../../src/tokens/walk.ts"
 import { type Item, items, weights } from "../../src/tokens/weights.ts"
@@ -76,7 +77,8 @@ const countMessages = (messages: ReadonlyArray<Message>, generation: TokenizerGe
       text: (text) => scan(text, visits),
       json: (value) => scan(JSON.stringify(value) ?? "", visits),
       thinking: () => undefined,
-      id: () => undefined,
+      call: () => undefined,
+      answer: () => undefined,
       count: (item, n) => counts.set(item, (counts.get(item) ?? 0) + n)
     })
   }
@@ -87,6 +89,13 @@ const countMessages = (messages: ReadonlyArray<Message>, generation: TokenizerGe
   )
   const ofText = fittedFeatures.map((feature) => found[features.indexOf(feature)] ?? 0)
   return { features: [...ofText, ...fittedItems.map((item) => counts.get(item) ?? 0)], fixed }
+}
+
+const measure = makeMeasure()
+
+const received = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  const sizes = messages.map(measure.message)
+  return messages.map((message, i) => withoutUnanswered(i, messages, sizes) ?? message)
 }
 
 type RowBase = Pick<Row, "generation" | "repository" | "block" | "kind" | "weight">
@@ -102,17 +111,13 @@ const blockOf = (name: string, from: number): string =>
 
 const growthRows = (catalog: ModelCatalog["Service"]): ReadonlyArray<Row> =>
   growths().map(({ actual, conversation, from, messages, model, repository }) =>
-    rowOf(
-      messages.map((message, at) => answered(messages, at, message)),
-      actual,
-      {
-        generation: catalog.get(model).tokenizer,
-        repository,
-        block: blockOf(conversation, from),
-        kind: "growth",
-        weight: 1
-      }
-    )
+    rowOf(received(messages), actual, {
+      generation: catalog.get(model).tokenizer,
+      repository,
+      block: blockOf(conversation, from),
+      kind: "growth",
+      weight: 1
+    })
   )
 
 const thinks = ({ content }: Message): boolean =>
@@ -123,14 +128,15 @@ const answerRows = (catalog: ModelCatalog["Service"], name: string): ReadonlyArr
   const rows: Array<Row> = []
   let before: Call | undefined
   for (const call of calls(name)) {
-    const { messages, model } = call.request
+    const { model } = call.request
+    const messages = received(call.request.messages)
     const at = before?.request.messages.length ?? 0
     const answer = messages[at]
     if (before !== undefined && call.number > 0 && !call.hidden && answer?.role === "assistant") {
       const generation = catalog.get(model).tokenizer
       const base = { generation, repository: repositoryOf(name), block: blockOf(name, at), weight: 0.2 } as const
       const output = before.usage.output
-      const row = rowOf([answered(messages, at, answer)], output, { ...base, kind: "answer" })
+      const row = rowOf([answer], output, { ...base, kind: "answer" })
       const ratio = output / product(row.features, current(generation))
       const exact = thinks(answer) ? generation === "new" : ratio > 0.7 && ratio < 1.4
       const rest = call.actual - before.actual - output
