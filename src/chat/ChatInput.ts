@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import { Agent, Segment, type StoredMessage } from "../domain/Conversation.ts"
+import { parseJson } from "../domain/Json.ts"
 import { Content, isContent } from "../domain/Message.ts"
 import { ChatRepoError, type ChatRepoErrorKind } from "./ChatRepoError.ts"
 
@@ -116,7 +117,7 @@ export const encodeMessages = Effect.fnUntraced(function* (messages: ReadonlyArr
   })
   for (const [i, { json, bytes }] of encoded.entries()) {
     if (bytes > maxMessageBytes) return yield* refused(operation, `message ${i} takes ${bytes} bytes, over 32 MiB`)
-    if (!isContent(JSON.parse(json))) return yield* refused(operation, `the content of message ${i} is not plain JSON`)
+    if (!isContent(parseJson(json))) return yield* refused(operation, `the content of message ${i} is not plain JSON`)
   }
   return encoded
 })

@@ -92,7 +92,7 @@ const isId = Schema.is(Input.ConversationId)
 const found = (id: string): Effect.Effect<void, ConversationNotFound> =>
   isId(id) ? Effect.void : Effect.fail(new ConversationNotFound({ conversation: id }))
 
-const makeCreate = (store: ChatStore, random: SecureRandom.SecureRandom["Service"]) =>
+const creating = (store: ChatStore, random: SecureRandom.SecureRandom["Service"]) =>
   Effect.fn("ChatRepo.create")(
     function* (conversation: NewConversation) {
       yield* accept.create(conversation)
@@ -105,40 +105,42 @@ const makeCreate = (store: ChatStore, random: SecureRandom.SecureRandom["Service
     Effect.catchTag("ConversationNotFound", Effect.die)
   )
 
+const reading = <A, E>(name: string, read: (id: string) => Effect.Effect<A, E>) =>
+  Effect.fn(`ChatRepo.${name}`)((id: string) => Effect.andThen(found(id), read(id)))
+
+const taking = <I, A, E>(
+  name: string,
+  check: (input: I) => Effect.Effect<I, ChatRepoError>,
+  run: (id: string, input: I) => Effect.Effect<A, E>
+) =>
+  Effect.fn(`ChatRepo.${name}`)((id: string, input: I) =>
+    found(id).pipe(
+      Effect.andThen(check(input)),
+      Effect.flatMap((checked) => run(id, checked))
+    )
+  )
+
+const appending = (store: ChatStore) =>
+  Effect.fn("ChatRepo.append")(function* (id: string, messages: ReadonlyArray<NewMessage>) {
+    yield* found(id)
+    const encoded = yield* Input.encodeMessages(messages)
+    return encoded.length === 0 ? yield* Effect.as(store.get(id), []) : yield* store.append(id, encoded)
+  })
+
 /** The same checks in front of every store. */
 const make = Effect.fnUntraced(function* (store: ChatStore) {
-  const random = yield* SecureRandom.SecureRandom
   return ChatRepo.of({
-    create: makeCreate(store, random),
-    get: Effect.fn("ChatRepo.get")((id) => Effect.andThen(found(id), store.get(id))),
+    create: creating(store, yield* SecureRandom.SecureRandom),
+    get: reading("get", store.get),
     list: Effect.fn("ChatRepo.list")((page) => Effect.flatMap(accept.list(page), store.list)),
-    append: Effect.fn("ChatRepo.append")(function* (id, messages) {
-      yield* found(id)
-      const encoded = yield* Input.encodeMessages(messages)
-      return encoded.length === 0 ? yield* Effect.as(store.get(id), []) : yield* store.append(id, encoded)
-    }),
-    messages: Effect.fn("ChatRepo.messages")(function* (id, page) {
-      yield* found(id)
-      return yield* store.messages(id, yield* accept.messages(page))
-    }),
-    history: Effect.fn("ChatRepo.history")(function* (id, bound) {
-      yield* found(id)
-      return yield* store.history(id, yield* accept.history(bound))
-    }),
-    segments: Effect.fn("ChatRepo.segments")((id) => Effect.andThen(found(id), store.segments(id))),
-    saveSegments: Effect.fn("ChatRepo.saveSegments")(function* (id, segments) {
-      yield* found(id)
-      yield* store.saveSegments(id, yield* accept.segments(segments))
-    }),
-    agents: Effect.fn("ChatRepo.agents")((id) => Effect.andThen(found(id), store.agents(id))),
-    saveAgents: Effect.fn("ChatRepo.saveAgents")(function* (id, agents) {
-      yield* found(id)
-      yield* store.saveAgents(id, yield* accept.agents(agents))
-    }),
-    layout: Effect.fn("ChatRepo.layout")((id) => Effect.andThen(found(id), store.layout(id))),
-    saveLayout: Effect.fn("ChatRepo.saveLayout")(function* (id, layout) {
-      yield* found(id)
-      yield* store.saveLayout(id, yield* accept.layout(layout))
-    })
+    append: appending(store),
+    messages: taking("messages", accept.messages, store.messages),
+    history: taking("history", accept.history, store.history),
+    segments: reading("segments", store.segments),
+    saveSegments: taking("saveSegments", accept.segments, store.saveSegments),
+    agents: reading("agents", store.agents),
+    saveAgents: taking("saveAgents", accept.agents, store.saveAgents),
+    layout: reading("layout", store.layout),
+    saveLayout: taking("saveLayout", accept.layout, store.saveLayout)
   })
 }, Effect.provide(SecureRandom.layerWebCrypto))

@@ -1,7 +1,16 @@
 import { Clock, Effect } from "effect"
 import type { Agent, Conversation, Segment, StoredMessage } from "../domain/Conversation.ts"
+import { parseJson } from "../domain/Json.ts"
 import type { Content } from "../domain/Message.ts"
-import { type IdentifiedConversation, unknownCursor } from "./ChatInput.ts"
+import {
+  type Encoded,
+  type History,
+  type HistoryBound,
+  type IdentifiedConversation,
+  type ListPage,
+  type MessagesPage,
+  unknownCursor
+} from "./ChatInput.ts"
 import { ConversationNotFound } from "./ChatRepoError.ts"
 import type { ChatStore } from "./ChatStore.ts"
 import { newestByName } from "./Merge.ts"
@@ -28,16 +37,37 @@ class Room {
     return { ...this.conversation, messages: this.rows.length }
   }
 
-  range(from: number, to: number): ReadonlyArray<StoredMessage> {
+  private range(from: number, to: number): ReadonlyArray<StoredMessage> {
     return this.rows.slice(Math.max(0, from), Math.max(0, to)).map(({ json, ...row }) => ({
       ...row,
       // Written by `append` from a Content, after it was checked to be readable.
-      content: JSON.parse(json) as Content
+      content: parseJson(json) as Content
     }))
   }
 
+  append(messages: ReadonlyArray<Encoded>, createdAt: number): ReadonlyArray<StoredMessage> {
+    return messages.map(({ json, message: { content, role, tokens } }) => {
+      const seq = this.rows.push({ seq: this.rows.length, role, json, tokens, createdAt }) - 1
+      return { seq, role, content, tokens, createdAt }
+    })
+  }
+
+  page({ after, before, limit }: MessagesPage): ReadonlyArray<StoredMessage> {
+    const start = (after ?? -1) + 1
+    const end = Math.min(before ?? this.rows.length, this.rows.length)
+    return after !== undefined && before === undefined
+      ? this.range(start, start + limit)
+      : this.range(Math.max(start, end - limit), end)
+  }
+
+  history(bound: HistoryBound): History {
+    const from = this.fitting(bound)
+    const messages = this.range(from, this.rows.length)
+    return { messages, segments: this.segmentsBefore(messages[0]?.seq ?? Number.POSITIVE_INFINITY) }
+  }
+
   /** The number of the oldest message of those that fit. */
-  fitting(maxTokens: number, limit: number): number {
+  private fitting({ limit, maxTokens }: HistoryBound): number {
     let tokens = 0
     let from = this.rows.length
     while (from > 0 && this.rows.length - from < limit) {
@@ -54,6 +84,14 @@ class Room {
       .filter((segment) => segment.from < seq)
       .sort((a, b) => compare(order(a), order(b)))
   }
+
+  saveSegments(segments: ReadonlyArray<Segment>): void {
+    for (const segment of segments) if (!this.segments.has(segment.hash)) this.segments.set(segment.hash, segment)
+  }
+
+  saveAgents(agents: ReadonlyArray<Agent>): void {
+    this.agents = newestByName([...this.agents, ...agents])
+  }
 }
 
 const compare = <T extends ReadonlyArray<number | string>>(a: T, b: T): number => {
@@ -64,18 +102,27 @@ const compare = <T extends ReadonlyArray<number | string>>(a: T, b: T): number =
   return 0
 }
 
+const listOf = Effect.fnUntraced(function* (rooms: ReadonlyMap<string, Room>, { before, limit, tenant }: ListPage) {
+  const cursor = before === undefined ? undefined : rooms.get(before)
+  if (before !== undefined && cursor === undefined) return yield* unknownCursor(before)
+  return Array.from(rooms.values())
+    .filter(({ key }) => key < (cursor?.key ?? rooms.size))
+    .filter(({ conversation }) => tenant === undefined || tenant === conversation.tenant)
+    .reverse()
+    .slice(0, limit)
+    .map((room) => room.view())
+})
+
 /** In this process, for as long as the layer lives: nothing is bounded and nothing survives. For specs. */
 export const make: Effect.Effect<ChatStore> = Effect.sync(() => {
   const rooms = new Map<string, Room>()
-  const find = (id: string) =>
-    Effect.suspend(() => {
+  const within = <A>(id: string, f: (room: Room, now: number) => A) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const room = rooms.get(id)
-      return room === undefined ? Effect.fail(new ConversationNotFound({ conversation: id })) : Effect.succeed(room)
+      return room === undefined
+        ? Effect.fail(new ConversationNotFound({ conversation: id }))
+        : Effect.sync(() => f(room, now))
     })
-  const within =
-    <A>(f: (room: Room, now: number) => A) =>
-    (id: string) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.map(find(id), (room) => f(room, now)))
   return {
     create: (conversation) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
@@ -83,56 +130,19 @@ export const make: Effect.Effect<ChatStore> = Effect.sync(() => {
         rooms.set(conversation.id, room)
         return room.view()
       }),
-    get: within((room) => room.view()),
-    list: Effect.fnUntraced(function* ({ before, limit, tenant }) {
-      const cursor = before === undefined ? undefined : rooms.get(before)
-      if (before !== undefined && cursor === undefined) return yield* unknownCursor(before)
-      return Array.from(rooms.values())
-        .filter(
-          (room) =>
-            room.key < (cursor?.key ?? rooms.size) && (tenant ?? room.conversation.tenant) === room.conversation.tenant
-        )
-        .reverse()
-        .slice(0, limit)
-        .map((room) => room.view())
-    }),
-    append: (id, messages) =>
-      within((room, createdAt) =>
-        messages.map(({ json, message: { content, role, tokens } }) => {
-          const seq = room.rows.push({ seq: room.rows.length, role, json, tokens, createdAt }) - 1
-          return { seq, role, content, tokens, createdAt }
-        })
-      )(id),
-    messages: (id, { after, before, limit }) =>
-      within((room) => {
-        const start = (after ?? -1) + 1
-        const end = Math.min(before ?? room.rows.length, room.rows.length)
-        return after !== undefined && before === undefined
-          ? room.range(start, start + limit)
-          : room.range(Math.max(start, end - limit), end)
-      })(id),
-    history: (id, { limit, maxTokens }) =>
-      within((room) => {
-        const from = room.fitting(maxTokens, limit)
-        return {
-          messages: room.range(from, room.rows.length),
-          segments: room.segmentsBefore(from === room.rows.length ? Number.POSITIVE_INFINITY : from)
-        }
-      })(id),
-    segments: within((room) => room.segmentsBefore(Number.POSITIVE_INFINITY)),
-    saveSegments: (id, segments) =>
-      within((room) => {
-        for (const segment of segments) if (!room.segments.has(segment.hash)) room.segments.set(segment.hash, segment)
-      })(id),
-    agents: within((room) => room.agents),
-    saveAgents: (id, agents) =>
-      within((room) => {
-        room.agents = newestByName([...room.agents, ...agents])
-      })(id),
-    layout: within((room) => room.layout),
+    get: (id) => within(id, (room) => room.view()),
+    list: (page) => listOf(rooms, page),
+    append: (id, messages) => within(id, (room, now) => room.append(messages, now)),
+    messages: (id, page) => within(id, (room) => room.page(page)),
+    history: (id, bound) => within(id, (room) => room.history(bound)),
+    segments: (id) => within(id, (room) => room.segmentsBefore(Number.POSITIVE_INFINITY)),
+    saveSegments: (id, segments) => within(id, (room) => room.saveSegments(segments)),
+    agents: (id) => within(id, (room) => room.agents),
+    saveAgents: (id, agents) => within(id, (room) => room.saveAgents(agents)),
+    layout: (id) => within(id, (room) => room.layout),
     saveLayout: (id, layout) =>
-      within((room) => {
+      within(id, (room) => {
         room.layout = layout
-      })(id)
+      })
   }
 })

@@ -1,12 +1,27 @@
-import { Effect, Schema } from "effect"
+import { Effect, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { Agent, Conversation, Segment, StoredMessage } from "../../domain/Conversation.ts"
+import { parseJson } from "../../domain/Json.ts"
 import { Content } from "../../domain/Message.ts"
 import { ChatRepoError } from "../ChatRepoError.ts"
 
 /** Text that may hold any character, stored as JSON text. */
 export const AnyText = Schema.fromJsonString(Schema.String)
 
-const MessageRow = Schema.Struct({ ...StoredMessage.fields, content: Schema.fromJsonString(Content) })
+const Json = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Unknown,
+    SchemaTransformation.transformEffect({
+      decode: (text: string) =>
+        Effect.try({
+          try: () => parseJson(text),
+          catch: (cause) => new SchemaIssue.InvalidValue({ message: `JSON text (${String(cause)})` })
+        }),
+      encode: (value: unknown) => Effect.succeed(JSON.stringify(value))
+    })
+  )
+)
+
+const MessageRow = Schema.Struct({ ...StoredMessage.fields, content: Json.pipe(Schema.decodeTo(Content)) })
 const SegmentRow = Schema.Struct({ ...Segment.fields, text: AnyText })
 const AgentRow = Schema.Struct({ ...Agent.fields, name: AnyText, status: AnyText })
 
