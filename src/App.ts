@@ -3,6 +3,7 @@ import { Tokens } from "./access/Tokens.ts"
 import { ResponseCache } from "./cache/ResponseCache.ts"
 import { ChatRepo, type NewConversation } from "./chat/ChatRepo.ts"
 import { Database } from "./chat/Database.ts"
+import { MessageSearch } from "./chat/MessageSearch.ts"
 import { Claude } from "./claude/Claude.ts"
 import { ContextManager } from "./context/ContextManager.ts"
 import { StatelessContexts } from "./context/StatelessContexts.ts"
@@ -44,7 +45,11 @@ const stateless = switched(
   StatelessContexts.layerOff
 )
 
-const conversing = context.pipe(Layer.provide(summarizer), Layer.provideMerge(ChatRepo.layerNoDeps))
+const conversing = context.pipe(
+  Layer.provide(summarizer),
+  Layer.provideMerge(MessageSearch.layer),
+  Layer.provideMerge(ChatRepo.layerNoDeps)
+)
 
 /** Who listens: the rules that raise alerts, the log and the webhook that tell of them. */
 const watching = Layer.mergeAll(AlertRules.layer, layerAlertLog, layerWebhook)

@@ -3,7 +3,7 @@ import { SqlClient } from "effect/sql"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, isToolResult, isToolUse } from "../domain/Message.ts"
 import { ChatRepo, type ChatRepoError, type ConversationNotFound } from "./ChatRepo.ts"
-import { bestPassage, queryWords, readable } from "./excerpt.ts"
+import { bestPassage, phraseWords, queryWords, readable } from "./excerpt.ts"
 
 export class SearchFailed extends Schema.TaggedError<SearchFailed>()("SearchFailed", { reason: Schema.String }) {
   override get message(): string {
@@ -76,20 +76,25 @@ const concerns = (message: StoredMessage, tool: string): boolean =>
 
 /** The best messages first; among equals the newest. */
 const pick = (messages: ReadonlyArray<StoredMessage>, query: SearchQuery): ReadonlyArray<Found> => {
-  const words = queryWords(query.words)
   return messages
     .filter(({ seq }) => seq >= (query.from ?? 0) && seq <= (query.to ?? Number.MAX_SAFE_INTEGER))
     .filter((message) => query.tool === undefined || concerns(message, query.tool))
-    .map((message) => ({ message, match: bestPassage(readable(message.content), words, query.chars) }))
-    .filter(({ match }) => match.words > 0)
-    .sort((a, b) => b.match.near - a.match.near || b.match.words - a.match.words || b.message.seq - a.message.seq)
+    .map((message) => ({ message, match: bestPassage(readable(message.content), query.words, query.chars) }))
+    .filter(({ match }) => match.words > 0 || match.exact > 0)
+    .sort(
+      (a, b) =>
+        b.match.exact - a.match.exact ||
+        b.match.near - a.match.near ||
+        b.match.words - a.match.words ||
+        b.message.seq - a.message.seq
+    )
     .slice(0, query.limit)
     .map(({ match, message: { createdAt, role, seq } }) => ({ seq, role, createdAt, excerpt: match.excerpt }))
 }
 
 /** Words are lower-case and free of punctuation, so quoting is all they need. */
-const tsquery = (words: ReadonlyArray<string>, operator: "&" | "|"): string =>
-  words.map((word) => `'${word}'${word.length > 3 ? ":*" : ""}`).join(` ${operator} `)
+const tsquery = (words: ReadonlyArray<string>, operator: "&" | "|" | "<->"): string =>
+  words.map((word) => `'${word}'${word.length > 3 && operator !== "<->" ? ":*" : ""}`).join(` ${operator} `)
 
 const makeIndexed = Effect.gen(function* () {
   const repo = yield* ChatRepo
@@ -118,20 +123,33 @@ const makeIndexed = Effect.gen(function* () {
       LIMIT 5000) AS hit
     ORDER BY ts_rank(words, ${words}::tsquery) DESC, seq DESC LIMIT ${candidates}::int`
 
+  /** For a query of nothing but punctuation, which has no words to index. */
+  const containing = (id: string, text: string, { from, to }: SearchQuery) => sql<{ readonly seq: number }>`
+    SELECT m.seq FROM messages m JOIN conversations c ON c.key = m.conversation
+    WHERE c.id = ${id} AND strpos(m.content, ${JSON.stringify(text).slice(1, -1)}) > 0
+      AND m.seq >= ${from ?? 0}::int AND m.seq <= ${to ?? 2_147_483_647}::int
+    ORDER BY m.seq DESC LIMIT ${candidates}::int`
+
+  const rowsFor = Effect.fnUntraced(function* (id: string, query: SearchQuery) {
+    const words = queryWords(query.words)
+    const text = query.words.trim()
+    if (words.length === 0) return text.length === 0 ? [] : yield* containing(id, text, query)
+    yield* index(id)
+    const phrase = yield* matches(id, tsquery(phraseWords(text), "<->"), query)
+    const all = phrase.length >= query.limit ? [] : yield* matches(id, tsquery(words, "&"), query)
+    const enough = phrase.length + all.length >= query.limit
+    return [...phrase, ...all, ...(enough ? [] : yield* matches(id, tsquery(words, "|"), query))]
+  })
+
   const read = (id: string, seqs: ReadonlyArray<number>) =>
     Effect.forEach(seqs, (seq) => repo.messages(id, { after: seq - 1, before: seq + 1, limit: 1 }), { concurrency: 4 })
 
   const search = Effect.fn("MessageSearch.search")(function* (id: string, query: SearchQuery) {
     yield* repo.get(id)
-    const words = queryWords(query.words)
-    if (words.length === 0) return []
-    const rows = yield* Effect.gen(function* () {
-      yield* index(id)
-      const all = yield* matches(id, tsquery(words, "&"), query)
-      const some = all.length >= query.limit ? [] : yield* matches(id, tsquery(words, "|"), query)
-      return [...all, ...some]
-    }).pipe(Effect.mapError((error) => new SearchFailed({ reason: error.reason._tag })))
-    const seqs = Array.from(new Set(rows.map(({ seq }) => seq))).slice(0, candidates)
+    const rows = yield* rowsFor(id, query).pipe(
+      Effect.mapError((error) => new SearchFailed({ reason: error.reason._tag }))
+    )
+    const seqs = Array.from(new Set(rows.map(({ seq }) => seq))).slice(0, 2 * candidates)
     return pick((yield* read(id, seqs)).flat(), query)
   })
 

@@ -13,6 +13,14 @@ const stopWords = new Set(
 /** Longer queries say nothing more. */
 const mostWords = 16
 
+/** Every word of a query in its order, lower case: what the database's phrase search takes. */
+export const phraseWords = (query: string): ReadonlyArray<string> =>
+  query
+    .toLowerCase()
+    .split(separators)
+    .filter((word) => word.length > 0)
+    .slice(0, mostWords)
+
 /** The words of a query, lower case, each once, the common ones left out unless nothing else remains. */
 export const queryWords = (query: string): ReadonlyArray<string> => {
   const all = Array.from(new Set(query.toLowerCase().split(separators))).filter((word) => word.length > 0)
@@ -37,23 +45,41 @@ const positions = (text: string, word: string): ReadonlyArray<number> => {
 }
 
 export interface Match {
+  /** 2: the query stands there letter for letter; 1: but for upper and lower case; 0: only words of it. */
+  readonly exact: 0 | 1 | 2
   /** Different words that occur near each other, and in all. */
   readonly near: number
   readonly words: number
   readonly excerpt: string
 }
 
-/** The passage of about `chars` characters that holds the most of the words. */
-export const bestPassage = (text: string, words: ReadonlyArray<string>, chars: number): Match => {
-  const lower = text.toLowerCase()
-  const hits = words.flatMap((word) => positions(lower, word).map((at) => ({ at, word }))).sort((a, b) => a.at - b.at)
+const exactness = (text: string, query: string): { readonly at: number; readonly exact: Match["exact"] } => {
+  if (query.length === 0) return { at: -1, exact: 0 }
+  const at = text.indexOf(query)
+  if (at >= 0) return { at, exact: 2 }
+  const folded = text.toLowerCase().indexOf(query.toLowerCase())
+  return { at: folded, exact: folded >= 0 ? 1 : 0 }
+}
+
+const densest = (hits: ReadonlyArray<{ readonly at: number; readonly word: string }>, chars: number) => {
   let best = { start: 0, near: 0 }
   for (const { at } of hits) {
     const near = new Set(hits.filter((hit) => hit.at >= at && hit.at < at + chars * 0.8).map((hit) => hit.word)).size
     if (near > best.near) best = { start: at, near }
   }
-  const start = Math.max(0, best.start - Math.floor(chars * 0.2))
+  return best
+}
+
+/** The passage of about `chars` characters that holds the query, or the most of its words. */
+export const bestPassage = (text: string, query: string, chars: number): Match => {
+  const lower = text.toLowerCase()
+  const words = queryWords(query)
+  const hits = words.flatMap((word) => positions(lower, word).map((at) => ({ at, word }))).sort((a, b) => a.at - b.at)
+  const { at, exact } = exactness(text, query.trim())
+  const best = densest(hits, chars)
+  const start = Math.max(0, (exact > 0 ? at : best.start) - Math.floor(chars * 0.2))
   const passage = text.slice(start, start + chars).toWellFormed()
   const excerpt = `${start > 0 ? "…" : ""}${passage}${start + chars < text.length ? "…" : ""}`
-  return { near: best.near, words: new Set(hits.map((hit) => hit.word)).size, excerpt }
+  const near = exact > 0 ? words.length : best.near
+  return { exact, near, words: new Set(hits.map((hit) => hit.word)).size, excerpt }
 }

@@ -1,5 +1,6 @@
-import { type Cause, Context, Effect, Layer, Queue, RcMap, Semaphore, Stream } from "effect"
+import { type Cause, Context, Effect, Layer, Option, Queue, RcMap, Semaphore, Stream } from "effect"
 import { ChatRepo } from "../chat/ChatRepo.ts"
+import { MessageSearch } from "../chat/MessageSearch.ts"
 import { ContextManager } from "../context/ContextManager.ts"
 import { CostTracker } from "../costs/CostTracker.ts"
 import type { Content } from "../domain/Message.ts"
@@ -8,6 +9,7 @@ import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { listAgents, reportCost } from "./builtins.ts"
+import { recallHistory } from "./recall.ts"
 import { makeTurns } from "./Turn.ts"
 import type { OrchestratorError, SendOptions, TurnEvent } from "./TurnEvent.ts"
 import { validate } from "./validate.ts"
@@ -48,12 +50,17 @@ export class Orchestrator extends Context.Service<
       const repo = yield* ChatRepo
       const catalog = yield* ModelCatalog
       const estimator = yield* TokenEstimator
+      const search = yield* Effect.serviceOption(MessageSearch)
       const turns = makeTurns({
         repo,
         estimator,
         context: yield* ContextManager,
         governor: yield* Governor,
-        builtins: [reportCost(yield* CostTracker), listAgents(repo)],
+        builtins: [
+          reportCost(yield* CostTracker),
+          listAgents(repo),
+          ...Option.toArray(Option.map(search, recallHistory))
+        ],
         agentTools: new Set(settings.agentTools),
         maxContextTokens: settings.maxContextTokens
       })
