@@ -18,7 +18,7 @@ interface Link {
 }
 
 const digest = (text: string): string => hash("sha256", text, "base64url")
-/** Never ambiguous: a canonical text starts with `{` or `[`, a digest never does. */
+/** Never ambiguous: no canonical text looks like a digest. */
 const short = (text: string): string => (text.length <= inline ? text : digest(text))
 
 const covers = (link: Link, messages: ReadonlyArray<Message>): boolean => {
@@ -87,13 +87,35 @@ const parameters = (request: MessagesRequest): string => {
 }
 
 /** Tool definitions in their order; a breakpoint sits on the definition itself, the rest of it is data. */
-const canonicalTools = (tools: object): string =>
+const canonicalTools = (tools: unknown): string =>
   Array.isArray(tools) ? `[${tools.map((tool) => canonical(withoutBreakpoint(tool))).join(",")}]` : canonical(tools)
 
 const withoutBreakpoint = (tool: unknown): unknown => {
   if (typeof tool !== "object" || tool === null || !("cache_control" in tool)) return tool
   const { cache_control: _, ...rest } = tool
   return rest
+}
+
+/** A value that is an object is remembered by identity, anything else is small or rare enough to be read again. */
+const byIdentity = (make: (value: unknown) => string) => {
+  const ofObject = memoised((value) => short(make(value)))
+  return (value: unknown): string => {
+    if (value === undefined) return ""
+    return typeof value === "object" && value !== null ? ofObject(value) : short(make(value))
+  }
+}
+
+/** Remembers the last one: a system prompt is the same text from request to request. */
+const lastOne = (make: (value: unknown) => string) => {
+  let last: unknown
+  let made = make(last)
+  return (value: unknown): string => {
+    if (value !== last) {
+      made = make(value)
+      last = value
+    }
+    return made
+  }
 }
 
 export type CacheKey = (request: MessagesRequest, tenant: string, betas?: ReadonlyArray<string>) => string
@@ -104,18 +126,16 @@ export type CacheKey = (request: MessagesRequest, tenant: string, betas?: Readon
  * everything else does. Messages, tools and system blocks are remembered by identity and must not be changed in place.
  */
 export const makeCacheKey = (): CacheKey => {
-  const toolsDigest = memoised((tools) => short(canonicalTools(tools)))
-  const systemDigest = memoised((system) => short(canonicalContent(system)))
+  const toolsDigest = byIdentity(canonicalTools)
+  const systemDigest = lastOne(byIdentity(canonicalContent))
   const chain = makeChain(memoised((message) => short(canonicalMessage(message as Message))))
 
   return (request, tenant, betas = []) => {
-    const { system, tools } = request
     const parts = [
-      JSON.stringify(tenant),
-      canonical([...new Set(betas)].sort()),
+      canonical([tenant, [...new Set(betas)].sort()]),
       parameters(request),
-      tools === undefined ? "" : toolsDigest(tools),
-      system === undefined ? "" : typeof system === "string" ? short(canonicalContent(system)) : systemDigest(system),
+      toolsDigest(request.tools),
+      systemDigest(request.system),
       chain(request.messages)
     ]
     return hash("sha256", parts.join("\n"))
