@@ -3,7 +3,7 @@ import type { MessagesRequest } from "../domain/MessagesRequest.ts"
 import { promptTokens, type Usage } from "../domain/Usage.ts"
 import type { Model, ModelCatalog } from "../models/ModelCatalog.ts"
 import type { Calibrations } from "./Calibrations.ts"
-import { boundOf, learn } from "./calibration.ts"
+import { boundOf, learn, messageBoundOf } from "./calibration.ts"
 import type { Estimate } from "./Estimate.ts"
 import { type Found, Memory } from "./Memory.ts"
 import { makeMeasure } from "./measure.ts"
@@ -87,7 +87,7 @@ export class Estimates {
     const model = this.catalog.get(modelId)
     const calibration = this.calibrations.get(learnerOf(model))
     const tokens = size[model.tokenizer] * calibration.factor
-    return rounded(tokens, boundOf(tokens, { ...calibration, allowance: calibration.allowance / 2 }))
+    return rounded(tokens, messageBoundOf(tokens, calibration))
   }
 
   observe(request: MessagesRequest, usage: Usage): void {
