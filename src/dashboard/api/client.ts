@@ -1,0 +1,74 @@
+import type {
+  CacheMetrics,
+  ContextView,
+  ConversationPage,
+  CostMetrics,
+  Health,
+  TokenMetrics
+} from "./types.ts"
+
+/** An answer that is not what was asked for. `status` is 0 when nobody answered. */
+export class ApiFailure extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.name = "ApiFailure"
+    this.status = status
+  }
+}
+
+export interface ApiOptions {
+  /** Where Sluice answers: "" for this page's own origin. */
+  readonly base: string
+  /** Sent as `Authorization: Bearer` when there is one. */
+  readonly token: () => string | null
+}
+
+/** Longer than a healthy answer takes; then the server counts as gone. */
+const patienceMillis = 8_000
+
+const detailOf = async (response: Response): Promise<string> => {
+  const body: unknown = await response.json().catch(() => null)
+  const detail = typeof body === "object" && body !== null && "detail" in body ? body.detail : undefined
+  return typeof detail === "string" ? detail : `The server answered ${response.status}.`
+}
+
+const headersOf = ({ token }: ApiOptions): Record<string, string> => {
+  const given = token()
+  return given === null ? {} : { authorization: `Bearer ${given}` }
+}
+
+export const makeApi = (options: ApiOptions) => {
+  const call = async <A>(method: "GET" | "POST", path: string, accepts: ReadonlyArray<number> = []): Promise<A> => {
+    const signal = AbortSignal.timeout(patienceMillis)
+    const init = { method, signal, headers: headersOf(options), cache: "no-store" } as const
+    const response = await fetch(`${options.base}${path}`, init).catch((cause: unknown) => {
+      throw new ApiFailure(0, `Sluice does not answer at ${options.base || location.origin}. ${String(cause)}`)
+    })
+    if (!response.ok && !accepts.includes(response.status)) {
+      throw new ApiFailure(response.status, await detailOf(response))
+    }
+    // The server encodes its answers by the declarations that A comes from.
+    return (await response.json()) as A
+  }
+  const get = <A>(path: string) => call<A>("GET", path)
+
+  return {
+    headers: () => headersOf(options),
+    url: (path: string) => `${options.base}${path}`,
+    health: () => call<Health>("GET", "/health", [503]),
+    tokens: () => get<TokenMetrics>("/api/metrics/tokens"),
+    cache: () => get<CacheMetrics>("/api/metrics/cache"),
+    costs: (days?: { readonly from: string; readonly to: string }) =>
+      get<CostMetrics>(`/api/metrics/costs${days === undefined ? "" : `?from=${days.from}&to=${days.to}`}`),
+    series: () => get<unknown>("/api/metrics/series"),
+    conversations: (before?: string) =>
+      get<ConversationPage>(`/api/conversations?limit=50${before === undefined ? "" : `&before=${before}`}`),
+    context: (id: string) => get<ContextView>(`/api/conversations/${encodeURIComponent(id)}/context`),
+    clearCache: () => call<{ readonly cleared: number }>("POST", "/api/cache/clear"),
+    resume: () => call<unknown>("POST", "/api/costs/resume")
+  }
+}
+
+export type Api = ReturnType<typeof makeApi>

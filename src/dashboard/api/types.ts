@@ -1,0 +1,33 @@
+import type { Alert, AlertKind, Event } from "../../domain/Event.ts"
+import type * as Metrics from "../../http/ApiMetrics.ts"
+import type { Money as MoneySchema, TotalsOf as TotalsOfSchema } from "../../http/ApiSchemas.ts"
+import type * as Conversations from "../../http/ApiConversations.ts"
+import type { Healthy, Unhealthy } from "../../http/ApiSystem.ts"
+import type { Conversation as ConversationSchema } from "../../domain/Conversation.ts"
+
+/** The answers of the API, from the declarations that the server itself answers by. */
+export type TokenMetrics = typeof Metrics.TokenMetrics.Type
+export type CacheMetrics = typeof Metrics.CacheMetrics.Type
+export type CostMetrics = typeof Metrics.CostMetrics.Type
+export type Money = typeof MoneySchema.Type
+export type TotalsOf = typeof TotalsOfSchema.Type
+export type ContextView = typeof Conversations.ContextView.Type
+export type Conversation = ConversationSchema
+export type Health = typeof Healthy.Type | typeof Unhealthy.Type
+export type ContextWindow = TokenMetrics["contextWindows"][number]
+export type { Alert, AlertKind, Event }
+
+export type UsageEvent = Extract<Event, { readonly _tag: "Usage" }>
+export type CompactionEvent = Extract<Event, { readonly _tag: "Compaction" }>
+
+/** One event of the live feed. */
+export interface Frame {
+  readonly seq: number
+  readonly at: number
+  readonly event: Event
+}
+
+export interface ConversationPage {
+  readonly conversations: ReadonlyArray<Conversation>
+  readonly next: string | null
+}

@@ -1,0 +1,74 @@
+import type uPlot from "uplot"
+
+/** One line of a chart. `tone` is a colour of style/tokens.css. */
+export interface Line {
+  readonly label: string
+  readonly tone: string
+  readonly values: ReadonlyArray<number | null>
+  readonly format: (value: number) => string
+  readonly fill?: boolean
+  readonly dashed?: boolean
+  readonly bars?: boolean
+}
+
+const css = (element: Element, name: string): string => {
+  // Custom properties come unresolved (`light-dark(…)`); a real property comes as a colour.
+  const probe = document.createElement("span")
+  probe.style.color = `var(--${name})`
+  element.append(probe)
+  const colour = getComputedStyle(probe).color
+  probe.remove()
+  return colour
+}
+
+const faint = (colour: string, alpha: number): string =>
+  colour.replace(/^rgb\(([^)]+)\)$/, (_, parts: string) => `rgba(${parts}, ${alpha})`)
+
+export interface ChartOptions {
+  readonly lines: ReadonlyArray<Line>
+  readonly width: number
+  readonly height: number
+  /** The least that the vertical axis shows, so that a quiet hour looks quiet. */
+  readonly top: number
+  readonly time: (seconds: number) => string
+  readonly onCursor: (index: number | null) => void
+  readonly Plot: typeof uPlot
+}
+
+const seriesOf = (root: Element, line: Line, Plot: typeof uPlot): uPlot.Series => {
+  const colour = css(root, line.tone)
+  const bars = line.bars === true ? Plot.paths.bars?.({ size: [0.7, 40], radius: 0.2 }) : undefined
+  return {
+    label: line.label,
+    stroke: colour,
+    width: line.bars === true ? 0 : 1.75,
+    fill: line.bars === true ? colour : line.fill === true ? faint(colour, 0.14) : undefined,
+    dash: line.dashed === true ? [6, 5] : undefined,
+    points: { show: false },
+    ...(bars === undefined ? {} : { paths: bars })
+  }
+}
+
+/** Paints quietly: few grid lines, one scale, no legend of its own. */
+export const chartOptions = (root: Element, options: ChartOptions): uPlot.Options => {
+  const { height, lines, onCursor, Plot, time, top, width } = options
+  const muted = css(root, "muted")
+  const grid = { stroke: css(root, "line"), width: 1 }
+  const font = "12px system-ui, sans-serif"
+  const format = lines[0]?.format ?? String
+  const still = { show: false }
+  return {
+    width,
+    height,
+    padding: [10, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+    scales: { y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.08)] } },
+    axes: [
+      { stroke: muted, font, grid: still, ticks: still, size: 28, space: 70, values: (_, at) => at.map(time) },
+      { stroke: muted, font, grid, ticks: still, size: 62, space: 34, values: (_, at) => at.map((v) => format(v)) }
+    ],
+    series: [{}, ...lines.map((line) => seriesOf(root, line, Plot))],
+    hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] }
+  }
+}

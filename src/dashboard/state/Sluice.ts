@@ -1,0 +1,174 @@
+import { computed, type InjectionKey, inject, ref, shallowRef } from "vue"
+import { type Api, ApiFailure, makeApi } from "../api/client.ts"
+import { LiveFeed } from "../api/LiveFeed.ts"
+import { appended, noSeries, type Series, toSeries } from "../api/series.ts"
+import type { Alert, CacheMetrics, CostMetrics, Frame, Health, TokenMetrics } from "../api/types.ts"
+import { applyAlert, evident, merged } from "./alerts.ts"
+import { emptyTail, extended } from "./tail.ts"
+
+export type Connection = "connecting" | "live" | "polling" | "disconnected" | "locked"
+
+export interface SluiceOptions {
+  /** Where Sluice answers: "" for this page's own origin, else a URL without a slash at its end. */
+  readonly base: string
+  readonly token: () => string | null
+}
+
+const pollMillis = 10_000
+/** Events make the figures be fetched sooner, but not more often than this. */
+const leastMillis = 1_500
+/** Older figures than this are shown as old. */
+const staleMillis = 25_000
+
+/** Everything the page knows of one Sluice. `start` begins to ask, `stop` ends it. */
+export const makeSluice = (options: SluiceOptions) => {
+  const api: Api = makeApi(options)
+  const tokens = shallowRef<TokenMetrics>()
+  const cache = shallowRef<CacheMetrics>()
+  const costs = shallowRef<CostMetrics>()
+  const health = shallowRef<Health>()
+  const series = shallowRef<Series>(noSeries)
+  const tail = shallowRef(emptyTail)
+  const told = shallowRef<ReadonlyMap<string, Alert>>(new Map())
+  const failure = shallowRef<ApiFailure>()
+  const feedOpen = ref(false)
+  const updatedAt = ref(0)
+  const now = ref(Date.now())
+
+  const connection = computed<Connection>(() => {
+    if (failure.value?.status === 401 || failure.value?.status === 403) return "locked"
+    if (failure.value !== undefined) return "disconnected"
+    if (updatedAt.value === 0) return "connecting"
+    return feedOpen.value ? "live" : "polling"
+  })
+  const stale = computed(() => updatedAt.value > 0 && now.value - updatedAt.value > staleMillis)
+  const alerts = computed(() => merged(told.value, evident(tokens.value, costs.value)))
+
+  let startedAt = 0
+  const noteHealth = (seen: Health): boolean => {
+    const began = Date.now() - seen.uptimeSeconds * 1000
+    const another = startedAt !== 0 && Math.abs(began - startedAt) > 3_000
+    startedAt = began
+    health.value = seen
+    return another
+  }
+
+  let generation = 0
+  const beginAnew = (): void => {
+    generation += 1
+    told.value = new Map()
+  }
+
+  let ownSeries = false
+  const measureOurselves = (t: TokenMetrics, c: CacheMetrics): void => {
+    const fullest = Math.max(0, ...t.contextWindows.map(({ percentOfLimit }) => percentOfLimit))
+    const values = { tokens: t.currentMinute.used, queue: t.queue.length, hitRate: c.hitRate, context: fullest }
+    series.value = appended(series.value, Date.now() / 1000, values)
+  }
+
+  const loadSeries = async (): Promise<void> => {
+    if (ownSeries) return
+    try {
+      series.value = toSeries(await api.series())
+    } catch (error) {
+      ownSeries = error instanceof ApiFailure && error.status === 404
+    }
+  }
+
+  let lastSeries = 0
+  const load = async (): Promise<void> => {
+    const asked = await Promise.all([api.tokens(), api.cache(), api.costs(), api.health()])
+    tokens.value = asked[0]
+    cache.value = asked[1]
+    costs.value = asked[2]
+    if (noteHealth(asked[3])) beginAnew()
+    failure.value = undefined
+    updatedAt.value = now.value = Date.now()
+    if (updatedAt.value - lastSeries < pollMillis - 500) return
+    lastSeries = updatedAt.value
+    await loadSeries()
+    if (ownSeries) measureOurselves(asked[0], asked[1])
+  }
+
+  let loading: Promise<void> | undefined
+  /** Asks for all figures now; never twice at once, never fails. */
+  const refresh = (): Promise<void> => {
+    loading ??= load()
+      .catch((error: unknown) => {
+        failure.value = error instanceof ApiFailure ? error : new ApiFailure(0, String(error))
+      })
+      .finally(() => {
+        loading = undefined
+      })
+    return loading
+  }
+
+  let soon: ReturnType<typeof setTimeout> | undefined
+  const refreshSoon = (): void => {
+    soon ??= setTimeout(
+      () => {
+        soon = undefined
+        void refresh()
+      },
+      Math.max(0, leastMillis - (Date.now() - updatedAt.value))
+    )
+  }
+
+  const onFrames = (frames: ReadonlyArray<Frame>): void => {
+    tail.value = extended(tail.value, frames, generation)
+    for (const { event } of frames) told.value = applyAlert(told.value, event)
+    if (!document.hidden) refreshSoon()
+  }
+
+  const feed = new LiveFeed({
+    url: api.url,
+    headers: api.headers,
+    onFrames,
+    onOpen: (open) => {
+      if (feedOpen.value !== open) refreshSoon()
+      feedOpen.value = open
+    },
+    restarted: async () => {
+      const another = noteHealth(await api.health())
+      if (another) beginAnew()
+      return another
+    }
+  })
+
+  const timers: Array<ReturnType<typeof setInterval>> = []
+  const start = (live = true): void => {
+    void refresh()
+    if (live) feed.start()
+    timers.push(setInterval(() => void refresh(), pollMillis))
+    timers.push(
+      setInterval(() => {
+        now.value = Date.now()
+      }, 1_000)
+    )
+  }
+  const stop = (): void => {
+    feed.stop()
+    clearTimeout(soon)
+    for (const timer of timers.splice(0)) clearInterval(timer)
+  }
+
+  /** After the token changed. */
+  const reconnect = async (): Promise<void> => {
+    await loading
+    failure.value = undefined
+    await refresh()
+    feed.reconnect()
+  }
+
+  return { api, tokens, cache, costs, health, series, tail, alerts, failure, connection, stale, updatedAt, now, refresh, reconnect, start, stop }
+}
+
+export type Sluice = ReturnType<typeof makeSluice>
+
+export const SluiceKey: InjectionKey<Sluice> = Symbol("sluice")
+
+export const useSluice = (): Sluice => {
+  const sluice = inject(SluiceKey)
+  if (sluice === undefined) throw new Error("This component needs a Sluice: provide one under SluiceKey.")
+  return sluice
+}

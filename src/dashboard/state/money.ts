@@ -1,0 +1,22 @@
+import type { Request } from "./tail.ts"
+
+/** The days up to and with `today`, both inclusive, as YYYY-MM-DD. */
+export const daysBack = (today: string, days: number): { readonly from: string; readonly to: string } => {
+  const first = new Date(Date.parse(`${today}T00:00:00Z`) - (days - 1) * 86_400_000)
+  return { from: first.toISOString().slice(0, 10), to: today }
+}
+
+const dollars = (nanoUsd: number) => ({ nanoUsd, usd: nanoUsd / 1e9 })
+
+/** What the requests saved, told apart by what saved it. */
+export const savedBy = (requests: ReadonlyArray<Request>) => {
+  const replayed = requests.filter(({ cache }) => cache === "hit" || cache === "coalesced")
+  const sent = requests.filter(({ cache, savedNanoUsd }) => cache !== "hit" && cache !== "coalesced" && savedNanoUsd !== 0)
+  const sum = (some: ReadonlyArray<Request>) => some.reduce((total, { savedNanoUsd }) => total + savedNanoUsd, 0)
+  return {
+    cache: dollars(sum(replayed)),
+    cacheRequests: replayed.length,
+    context: dollars(sum(sent)),
+    contextRequests: sent.length
+  }
+}

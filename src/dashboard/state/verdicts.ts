@@ -1,0 +1,54 @@
+import type { CacheMetrics, CostMetrics, Money, TokenMetrics } from "../api/types.ts"
+import { duration, percent, share, short, usd } from "./format.ts"
+
+export type Tone = "good" | "warn" | "bad" | "quiet"
+
+/** The answer to one of the questions that the first page is for. */
+export interface Verdict {
+  readonly tone: Tone
+  readonly answer: string
+  readonly detail: string
+}
+
+export const toneOf = (value: number, warn: number, bad: number): Tone =>
+  value >= bad ? "bad" : value >= warn ? "warn" : "good"
+
+export const limited = ({ currentMinute, enabled, queue }: TokenMetrics): Verdict => {
+  const { limit, percent: used } = currentMinute
+  if (!enabled) return { tone: "quiet", answer: "Not watched", detail: "Token management is switched off." }
+  if (queue.length > 0) {
+    const detail = `The last in line waits about ${duration(queue.expectedWaitMillis)}.`
+    return { tone: "bad", answer: `${short(queue.length)} waiting`, detail }
+  }
+  const detail = `${percent(used)} of ${short(limit)} tokens in the last minute.`
+  if (used >= 85) return { tone: "warn", answer: "Almost", detail }
+  return { tone: "good", answer: used >= 60 ? "Not yet" : "No", detail }
+}
+
+const ratio = (part: Money, whole: Money): number => (whole.nanoUsd > 0 ? (100 * part.nanoUsd) / whole.nanoUsd : 0)
+
+export const broke = ({ budget, enabled, paused, threshold, today }: CostMetrics): Verdict => {
+  if (!enabled) return { tone: "quiet", answer: "Not counted", detail: "COST_TRACKING_ENABLED is false." }
+  if (paused) return { tone: "bad", answer: "Paused", detail: "Requests are refused until somebody resumes." }
+  const bound = budget ?? threshold
+  const spent = ratio(today.cost, bound)
+  const name = budget === null ? "alert threshold" : "daily budget"
+  const detail = `${usd(today.cost.usd)} of the ${name} of ${usd(bound.usd)}.`
+  if (spent >= 100) return { tone: "bad", answer: budget === null ? "Above threshold" : "Used up", detail }
+  return { tone: toneOf(spent, 80, 100), answer: spent >= 80 ? "Soon" : "No", detail }
+}
+
+export const healthy = ({ contextWindows, raw, reduction, sent }: TokenMetrics): Verdict => {
+  const fullest = Math.max(0, ...contextWindows.map(({ percentOfLimit }) => percentOfLimit))
+  if (contextWindows.length === 0) {
+    return { tone: "quiet", answer: "No conversations", detail: "The gateway's requests carry their own context." }
+  }
+  const detail = `Fullest window ${percent(fullest)}; ${share(reduction)} less sent (${short(sent)} of ${short(raw)} tokens).`
+  if (fullest >= 100) return { tone: "bad", answer: "Full", detail }
+  return { tone: toneOf(fullest, 90, 100), answer: fullest >= 90 ? "Nearly full" : "Yes", detail }
+}
+
+export const saved = (costs: CostMetrics, cache: CacheMetrics, tokens: TokenMetrics): Verdict => {
+  const detail = `${share(cache.hitRate)} answered from the cache, ${share(Math.max(0, tokens.reduction))} of prompt tokens not sent.`
+  return { tone: costs.saved.nanoUsd > 0 ? "good" : "quiet", answer: usd(costs.saved.usd), detail }
+}
