@@ -105,7 +105,9 @@ const recover = (cause: Cause.Cause<unknown>): Effect.Effect<Response> => {
   return Effect.andThen(logged, answer(problem))
 }
 
-const explains = (response: Response): boolean => response.headers["content-type"]?.includes("json") === true
+/** What has a JSON body, or is upstream's own word: the gateway hands on whatever that is. */
+const explains = ({ headers }: Response): boolean =>
+  headers["content-type"]?.includes("json") === true || headers["x-sluice-request-id"] !== undefined
 
 const explain = (response: Response): Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest> => {
   if (response.status < 400) return Effect.succeed(response)
