@@ -1,5 +1,6 @@
 import { Cause, Console, Effect, Exit, Runtime } from "effect"
 import { CliError } from "effect/cli"
+import * as HttpServerError from "effect/http/HttpServerError"
 
 /** Exit codes: 0 done, 1 failed, 2 wrong arguments or settings, 130 interrupted. */
 const misuse = new Set(["InvalidSetting", "ShowHelp"])
@@ -14,6 +15,26 @@ const codeOf = (cause: Cause.Cause<unknown>): number => {
   return code !== 0 && misuse.has(String(tagOf(error))) ? 2 : code
 }
 
+const listening: Readonly<Record<string, string>> = {
+  EADDRINUSE: "it is in use. Stop what listens there, or choose another port",
+  EACCES: "this user may not. Choose a port from 1024 on",
+  EADDRNOTAVAIL: "this machine has no such address. Choose another host"
+}
+
+/** Node's own words name the address; what to do about it depends on the code. */
+const cannotListen = (cause: unknown): string => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const code = /\b(E[A-Z]+)\b/.exec(message)?.[1] ?? ""
+  const address = /\S+:\d+$/.exec(message)?.[0]
+  const why = listening[code]
+  return why === undefined ? `Cannot listen: ${message}.` : `Cannot listen on ${address ?? "that address"}: ${why}.`
+}
+
+const sentence = (error: unknown): string => {
+  if (error instanceof HttpServerError.ServeError) return cannotListen(error.cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ")
 
 /** A failure that was foreseen is one line that says what to do; only a bug shows where it happened. */
@@ -24,7 +45,7 @@ export const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (CliError.isCliError(error)) return Effect.void
   return Cause.hasDies(cause)
     ? Console.error(`sluice: this is a bug, please report it.\n${Cause.pretty(cause)}`)
-    : Console.error(`sluice: ${oneLine(error instanceof Error ? error.message : String(error))}`)
+    : Console.error(`sluice: ${oneLine(sentence(error))}`)
 }
 
 export const teardown: Runtime.Teardown = (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : codeOf(exit.cause))

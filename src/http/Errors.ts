@@ -1,4 +1,4 @@
-import { Cause, Effect, type Types } from "effect"
+import { Cause, Duration, Effect, type Types } from "effect"
 import {
   FindMyWay,
   HttpRouter,
@@ -14,7 +14,7 @@ import * as Problem from "./Problem.ts"
 type Response = HttpServerResponse.HttpServerResponse
 
 /** Routes that the declarations do not hold. */
-const undeclared = ["/openapi.json", "/docs"] as const
+const undeclared = ["/openapi.json", "/docs", "/ws"] as const
 
 const routes = (() => {
   const known = FindMyWay.make<string>()
@@ -117,10 +117,19 @@ const explain = (response: Response): Effect.Effect<Response, never, HttpServerR
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answer(byStatus(response.status, request)))
 }
 
+/** One line a request at debug level, without the query: it may hold what is nobody's business. */
+const logged = (handled: Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest>) =>
+  Effect.gen(function* () {
+    const { method, url } = yield* HttpServerRequest.HttpServerRequest
+    const [took, response] = yield* Effect.timed(handled)
+    yield* Effect.logDebug(`${method} ${pathOf(url)} ${response.status} in ${Duration.toMillis(took).toFixed(1)} ms`)
+    return response
+  })
+
 /** Whatever goes wrong on whatever route, the answer is a problem body: never empty, never a stack. */
 export const layer = HttpRouter.middleware(
   // The router wants to see its errors unhandled in the type, though none is left.
   (handled): Effect.Effect<Response, Types.unhandled, HttpServerRequest.HttpServerRequest> =>
-    handled.pipe(Effect.catchCause(recover), Effect.flatMap(explain)),
+    handled.pipe(Effect.catchCause(recover), Effect.flatMap(explain), logged),
   { global: true }
 )

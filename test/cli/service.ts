@@ -1,0 +1,46 @@
+import { spawn } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Deferred, Effect, type Scope } from "effect"
+import { clean, root } from "./run.ts"
+
+export const temporary: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "sluice-"))),
+  (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true }))
+)
+
+export interface Service {
+  readonly url: string
+  readonly output: () => string
+  /** Sends the signal and waits for the exit code. */
+  readonly stop: (signal?: NodeJS.Signals) => Effect.Effect<number | null>
+}
+
+/** A real process, listening on a free port. Killed with the scope if nobody stopped it. */
+export const serve = Effect.fnUntraced(function* (
+  env: Record<string, string>
+): Effect.fn.Return<Service, Error, Scope.Scope> {
+  const child = spawn(process.execPath, ["src/main.ts", "serve"], { cwd: root, env: clean({ PORT: "0", ...env }) })
+  yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
+  const started = yield* Deferred.make<string, Error>()
+  const ended = yield* Deferred.make<number | null>()
+  let output = ""
+  const read = (chunk: unknown) => {
+    output += String(chunk)
+    const url = /Listening on (http:\S+)/.exec(output)?.[1]
+    if (url !== undefined) Deferred.doneUnsafe(started, Effect.succeed(url))
+  }
+  child.stdout.on("data", read)
+  child.stderr.on("data", read)
+  child.on("close", (code) => {
+    Deferred.doneUnsafe(started, Effect.fail(new Error(`It ended with ${code}:\n${output}`)))
+    Deferred.doneUnsafe(ended, Effect.succeed(code))
+  })
+  const stop = (signal: NodeJS.Signals = "SIGTERM") =>
+    Effect.andThen(
+      Effect.sync(() => child.kill(signal)),
+      Deferred.await(ended)
+    )
+  return { url: yield* Deferred.await(started), output: () => output, stop }
+})
