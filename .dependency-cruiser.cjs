@@ -18,8 +18,9 @@ const core = {
 const everyCore = Object.keys(core)
 const rooms = {
   ...core,
-  http: everyCore,
-  cli: [...everyCore, "http", "testing"],
+  observability: everyCore.filter((name) => name !== "orchestrator"),
+  http: [...everyCore, "observability"],
+  cli: [...everyCore, "observability", "http", "testing"],
   testing: [...everyCore, "http"]
 }
 

@@ -22,6 +22,7 @@ import { governedFetch } from "./http/GovernedFetch.ts"
 import { TokenRateLimiter } from "./limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "./models/ModelCatalog.ts"
 import { ModelRouter } from "./models/ModelRouter.ts"
+import { Monitor } from "./observability/Monitor.ts"
 import { Orchestrator, type SendOptions, type TurnEvent } from "./orchestrator/Orchestrator.ts"
 import { Settings, type SettingsOverrides, type SettingsShape } from "./Settings.ts"
 import { TokenEstimator } from "./tokens/TokenEstimator.ts"
@@ -55,7 +56,7 @@ const conversing = context.pipe(
 const watching = Layer.mergeAll(AlertRules.layer, layerAlertLog, layerWebhook)
 
 /** Every service over whatever upstream, database and settings are provided: to swap one, provide another. */
-export const layerServices = Orchestrator.layer.pipe(
+export const layerServices = Layer.merge(Orchestrator.layer, Monitor.layer).pipe(
   Layer.provideMerge(Governor.layer),
   Layer.provideMerge(Layer.mergeAll(governing, conversing, stateless)),
   Layer.provideMerge(Layer.merge(TokenEstimator.layer, Tokens.layer)),

@@ -72,6 +72,7 @@ export { governedFetch } from "./http/GovernedFetch.ts"
 export { type LimiterStats, RateLimitError, type Reservation, TokenRateLimiter } from "./limits/TokenRateLimiter.ts"
 export { type Model, ModelCatalog, type Prices } from "./models/ModelCatalog.ts"
 export { ModelRouter, type Route } from "./models/ModelRouter.ts"
+export { Monitor } from "./observability/Monitor.ts"
 export {
   InvalidMessage,
   Orchestrator,

@@ -2,16 +2,20 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { version } from "../version.ts"
 import { ApiCache } from "./ApiCache.ts"
 import { ApiConversations } from "./ApiConversations.ts"
+import { ApiLive } from "./ApiLive.ts"
 import { ApiMetrics } from "./ApiMetrics.ts"
 import { ApiSystem } from "./ApiSystem.ts"
+import { ApiTokens } from "./ApiTokens.ts"
 import { Requests } from "./Requests.ts"
 
 /** Every JSON route, declared apart from its handlers; /openapi.json, /docs and typed clients come from it. */
 export class Api extends HttpApi.make("sluice")
   .add(ApiSystem)
   .add(ApiMetrics)
+  .add(ApiLive)
   .add(ApiCache)
   .add(ApiConversations)
+  .add(ApiTokens)
   .middleware(Requests)
   .annotateMerge(
     OpenApi.annotations({

@@ -1,8 +1,9 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { nanoUsd } from "../domain/Money.ts"
 import { Usage } from "../domain/Usage.ts"
 import { Access } from "./ApiAccess.ts"
-import { Epoch, Millis, Money, Reduction, Totals, TotalsOf } from "./ApiSchemas.ts"
+import { Epoch, Millis, Money, money, Reduction, Totals, TotalsOf } from "./ApiSchemas.ts"
 import { StorageUnavailable } from "./Problem.ts"
 
 const CurrentMinute = Schema.Struct({
@@ -86,6 +87,63 @@ export const CostMetrics = Schema.Struct({
   byConversation: Schema.Array(TotalsOf)
 }).annotate({ identifier: "CostMetrics" })
 
+const SeriesPoint = Schema.Struct({
+  at: Epoch.annotate({ description: "when the ten seconds began, in milliseconds since the epoch" }),
+  requests: Schema.Natural,
+  errors: Schema.Natural,
+  tokens: Schema.Natural.annotate({ description: "all that were billed: prompt and output" }),
+  input: Schema.Natural.annotate({ description: "uncached input tokens" }),
+  output: Schema.Natural,
+  cacheRead: Schema.Natural.annotate({ description: "prompt tokens read from upstream's cache" }),
+  cacheWrite: Schema.Natural.annotate({ description: "prompt tokens written to upstream's cache" }),
+  raw: Schema.Natural.annotate({ description: "prompt tokens the whole histories would have cost" }),
+  sent: Schema.Natural.annotate({ description: "prompt tokens actually sent" }),
+  reduction: Reduction,
+  hitRate: Schema.NullOr(Schema.Finite).annotate({
+    description: "0 to 1: answers from the response cache or shared; null when nothing was looked up"
+  }),
+  cost: Money,
+  saved: Money,
+  compactions: Schema.Natural,
+  contextPercent: Schema.NullOr(Schema.Finite).annotate({
+    description: "the largest prompt of a conversation, in percent of MAX_CONTEXT_TOKENS; null without one"
+  }),
+  queued: Schema.Natural.annotate({ description: "the most that waited" }),
+  oldestMillis: Millis.annotate({ description: "the longest that a request had waited" }),
+  inFlight: Schema.Natural.annotate({ description: "the most at once" }),
+  used: Schema.Finite.annotate({ description: "the most input tokens of a minute" }),
+  limit: Schema.Finite
+}).annotate({ identifier: "SeriesPoint" })
+
+const examplePoint: typeof SeriesPoint.Type = {
+  at: 1_795_000_000_000,
+  requests: 12,
+  errors: 0,
+  tokens: 48_210,
+  input: 310,
+  output: 4_100,
+  cacheRead: 40_800,
+  cacheWrite: 3_000,
+  raw: 132_000,
+  sent: 44_110,
+  reduction: 0.665_833,
+  hitRate: 0.25,
+  cost: money(nanoUsd(57_240_000)),
+  saved: money(nanoUsd(9_100_000)),
+  compactions: 1,
+  contextPercent: 41.3,
+  queued: 2,
+  oldestMillis: 840,
+  inFlight: 6,
+  used: 61_000,
+  limit: 400_000
+}
+
+export const SeriesMetrics = Schema.Struct({
+  stepMillis: Schema.Literal(10_000),
+  points: Schema.Array(SeriesPoint).annotate({ description: "oldest first; the last one is not over yet" })
+}).annotate({ identifier: "SeriesMetrics", examples: [{ stepMillis: 10_000, points: [examplePoint] }] })
+
 const realDay = Schema.makeFilter<string>((day) => !Number.isNaN(Date.parse(`${day}T00:00:00Z`)), {
   expected: "a day of the calendar, as YYYY-MM-DD"
 })
@@ -98,6 +156,10 @@ export class ApiMetrics extends HttpApiGroup.make("metrics")
   .add(
     HttpApiEndpoint.get("tokens", "/tokens", { success: TokenMetrics, error: StorageUnavailable }),
     HttpApiEndpoint.get("cache", "/cache", { success: CacheMetrics }),
+    HttpApiEndpoint.get("series", "/series", { success: SeriesMetrics }).annotate(
+      OpenApi.Description,
+      "The last hour in steps of ten seconds, as far back as this process goes."
+    ),
     HttpApiEndpoint.get("costs", "/costs", {
       query: { from: Schema.optionalKey(Day), to: Schema.optionalKey(Day) },
       success: CostMetrics,

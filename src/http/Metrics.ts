@@ -6,6 +6,7 @@ import { ContextManager, type ContextStats } from "../context/ContextManager.ts"
 import { type CostReport, type CostState, type CostTotals, CostTracker } from "../costs/CostTracker.ts"
 import { promptTokens } from "../domain/Usage.ts"
 import { type LimiterStats, TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
+import { Monitor, type Step, stepMillis } from "../observability/Monitor.ts"
 import { Settings } from "../Settings.ts"
 import { Api } from "./Api.ts"
 import { money, reduction } from "./ApiSchemas.ts"
@@ -84,6 +85,30 @@ const costMetrics = (state: CostState, report: CostReport) => ({
   byConversation: groups(report.byConversation)
 })
 
+const seriesPoint = (step: Step, maxContextTokens: number) => ({
+  at: step.at,
+  requests: step.requests,
+  errors: step.errors,
+  tokens: step.input + step.cacheRead + step.cacheWrite + step.output,
+  input: step.input,
+  output: step.output,
+  cacheRead: step.cacheRead,
+  cacheWrite: step.cacheWrite,
+  raw: step.raw,
+  sent: step.sent,
+  reduction: reduction(step.raw, step.sent),
+  hitRate: step.lookups === 0 ? null : step.hits / step.lookups,
+  cost: money(step.cost),
+  saved: money(step.saved),
+  compactions: step.compactions,
+  contextPercent: step.largestPrompt === 0 ? null : (100 * step.largestPrompt) / maxContextTokens,
+  queued: step.queued,
+  oldestMillis: step.oldestMillis,
+  inFlight: step.inFlight,
+  used: step.used,
+  limit: step.limit
+})
+
 const newestWindows = Effect.fnUntraced(function* (chat: ChatRepo["Service"], context: ContextManager["Service"]) {
   const newest = yield* chat.list({ limit: windows })
   // One that cannot be read is left out: metrics are no reason to fail.
@@ -96,6 +121,7 @@ export const layer = HttpApiBuilder.group(
   "metrics",
   Effect.fn(function* (handlers) {
     const [settings, chat, context] = yield* Effect.all([Settings, ChatRepo, ContextManager])
+    const monitor = yield* Monitor
     const [costs, limiter, cache] = yield* Effect.all([CostTracker, TokenRateLimiter, ResponseCache])
 
     return handlers.handleAll({
@@ -111,6 +137,11 @@ export const layer = HttpApiBuilder.group(
             tokenMetrics(settings.tokenManagementEnabled, limits, state, report, contexts)
         ),
       cache: () => Effect.map(cache.stats, ({ maxBytes: max, ttlMillis: ttl, ...stats }) => ({ ...stats, max, ttl })),
+      series: () =>
+        Effect.map(monitor.series, (steps) => ({
+          stepMillis,
+          points: steps.map((step) => seriesPoint(step, settings.maxContextTokens))
+        })),
       costs: ({ query }) =>
         Effect.map(Effect.all([costs.state, translate(databaseProblem)(costs.report(query))]), ([state, report]) =>
           costMetrics(state, report)

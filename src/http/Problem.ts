@@ -40,6 +40,18 @@ export class ConversationUnknown extends HttpApiError.Problem<ConversationUnknow
   { conversation: Schema.String }
 ) {}
 
+export class TokenUnknown extends HttpApiError.Problem<TokenUnknown>()(
+  "TokenUnknown",
+  { type: type("token-not-found"), status: 404, title: "No such token" },
+  { name: Schema.String }
+) {}
+
+export class TokenTaken extends HttpApiError.Problem<TokenTaken>()(
+  "TokenTaken",
+  { type: type("token-exists"), status: 409, title: "Token exists already" },
+  { name: Schema.String }
+) {}
+
 export class MethodNotAllowed extends HttpApiError.Problem<MethodNotAllowed>()(
   "MethodNotAllowed",
   { type: type("method-not-allowed"), status: 405, title: "Method not allowed" },
@@ -127,6 +139,12 @@ export class StorageUnavailable extends HttpApiError.Problem<StorageUnavailable>
   type: type("database-unavailable"),
   status: 503,
   title: "Database unavailable"
+}) {}
+
+export class TooManyListeners extends HttpApiError.Problem<TooManyListeners>()("TooManyListeners", {
+  type: type("too-many-listeners"),
+  status: 503,
+  title: "Too many listeners"
 }) {}
 
 export class ShuttingDown extends HttpApiError.Problem<ShuttingDown>()("ShuttingDown", {

@@ -13,7 +13,11 @@ import * as Errors from "./Errors.ts"
 import * as Gateway from "./gateway/Gateway.ts"
 import * as Health from "./Health.ts"
 import * as Metrics from "./Metrics.ts"
+import { Feed } from "./metrics/Feed.ts"
+import * as Live from "./metrics/Live.ts"
+import * as WebSocket from "./metrics/WebSocket.ts"
 import { Requests } from "./Requests.ts"
+import * as TokensAdmin from "./TokensAdmin.ts"
 
 /** What the Messages API itself accepts. */
 const maxBody = ByteSize.mebibytes(32)
@@ -23,10 +27,12 @@ const gracefulShutdownTimeout = "20 seconds"
 
 /** Every route, over the services of the rooms. */
 export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([Health.layer, Metrics.layer, CacheAdmin.layer, Conversations.layer]),
+  Layer.provide([Health.layer, Metrics.layer, Live.layer, CacheAdmin.layer, TokensAdmin.layer, Conversations.layer]),
   Layer.provide([Requests.layer, Access.layer]),
   Layer.merge(Docs.layer),
   Layer.merge(Gateway.layer),
+  Layer.merge(WebSocket.layer),
+  Layer.provide(Feed.layer),
   Layer.merge(Errors.layer)
 )
 

@@ -11,9 +11,13 @@ import { StatelessContexts } from "../../src/context/StatelessContexts.ts"
 import { type CostTotals, CostTracker } from "../../src/costs/CostTracker.ts"
 import type { Conversation, StoredMessage } from "../../src/domain/Conversation.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
+import { AlertRules } from "../../src/events/AlertRules.ts"
+import { Events } from "../../src/events/Events.ts"
 import { Governor, type Settlement } from "../../src/governor/Governor.ts"
 import { serve } from "../../src/http/Server.ts"
 import { TokenRateLimiter } from "../../src/limits/TokenRateLimiter.ts"
+import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
+import { Monitor } from "../../src/observability/Monitor.ts"
 import { Orchestrator, type OrchestratorError, type TurnEvent } from "../../src/orchestrator/Orchestrator.ts"
 import { Settings, type SettingsOverrides } from "../../src/Settings.ts"
 
@@ -244,7 +248,9 @@ export const server = (
   serve.pipe(
     Layer.provideMerge(NodeHttpServer.layerTest),
     Layer.provide(Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done) })),
-    Layer.provide([chat, costs, limiter, cache, context]),
+    Layer.provide([chat, context, Monitor.layer]),
+    Layer.provide([costs, limiter, cache, ModelCatalog.layerDefault, AlertRules.layer]),
+    Layer.provideMerge(Events.layer),
     Layer.provide(options.database ?? database()),
     Layer.provide([Layer.mock(Governor, {}), StatelessContexts.layerOff, Tokens.layerMemory]),
     Layer.provide(Layer.mock(Claude, { kind: "simulator" })),

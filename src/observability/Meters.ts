@@ -1,0 +1,95 @@
+import type { Event } from "../domain/Event.ts"
+import { promptTokens, type Usage } from "../domain/Usage.ts"
+import type { ModelCatalog } from "../models/ModelCatalog.ts"
+import { Capped, other } from "./Capped.ts"
+import * as catalogue from "./catalogue.ts"
+import type { Instruments } from "./Instruments.ts"
+
+type UsageEvent = Extract<Event, { readonly _tag: "Usage" }>
+
+/** As OpenTelemetry's conventions advise for tokens and for seconds. */
+const tokenBuckets = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576]
+const secondBuckets = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84]
+
+/** Tenants with series of their own; the rest is `other`. */
+export const mostTenants = 50
+
+const kinds = {
+  input: "input",
+  cacheWrite5m: "cache_write_5m",
+  cacheWrite1h: "cache_write_1h",
+  cacheRead: "cache_read",
+  output: "output"
+} satisfies Record<keyof Usage, string>
+
+// `kinds` is a const with exactly the kinds of Usage.
+const kindEntries = Object.entries(kinds) as ReadonlyArray<[keyof Usage, string]>
+
+/** What the events add up to, as counters and histograms. The label sets are bounded: known models, the first tenants. */
+export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Service"]) => {
+  const genAi = ["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"] as const
+  const tokenUsage = instruments.histogram(catalogue.tokenUsage, tokenBuckets, ...genAi, "gen_ai.token.type")
+  const duration = instruments.histogram(catalogue.operationDuration, secondBuckets, ...genAi)
+  const queue = instruments.histogram(catalogue.queueDuration, secondBuckets)
+  const requests = instruments.counter(catalogue.requests, "model", "cache", "status")
+  const tokens = instruments.counter(catalogue.tokens, "model", "kind")
+  const raw = instruments.counter(catalogue.rawTokens, "model")
+  const sent = instruments.counter(catalogue.sentTokens, "model")
+  const cost = instruments.counter(catalogue.cost, "model")
+  const saved = instruments.counter(catalogue.saved, "model")
+  const tenantRequests = instruments.counter(catalogue.tenantRequests, "tenant")
+  const tenantTokens = instruments.counter(catalogue.tenantTokens, "tenant")
+  const tenantCost = instruments.counter(catalogue.tenantCost, "tenant")
+  const compactions = instruments.counter(catalogue.compactions)
+  const compacted = instruments.counter(catalogue.compactedTokens)
+  const alerts = instruments.counter(catalogue.alerts, "kind", "severity")
+  const published = instruments.counter(catalogue.eventsPublished, "type")
+  const missed = instruments.counter(catalogue.eventsMissed)
+  const tenants = new Capped(mostTenants)
+  for (const start of [missed, compactions, compacted]) start(0)
+
+  /** An id of the catalogue, the family of a model that it does not know, or `other`. */
+  const modelOf = (id: string): string => {
+    const model = catalog.get(id)
+    if (!model.estimated) return model.id
+    return catalog.all.some(({ family }) => family === model.family) ? model.family : other
+  }
+
+  const upstream = (model: string, event: UsageEvent): void => {
+    const { queueMillis, rawTokens, status, upstreamMillis, usage } = event
+    duration(upstreamMillis, "chat", "anthropic", model)
+    queue(queueMillis)
+    if (status === "error") return
+    const prompt = promptTokens(usage)
+    tokenUsage(prompt, "chat", "anthropic", model, "input")
+    tokenUsage(usage.output, "chat", "anthropic", model, "output")
+    raw(rawTokens, model)
+    sent(prompt, model)
+    for (const [kind, label] of kindEntries) if (usage[kind] > 0) tokens(usage[kind], model, label)
+  }
+
+  const usage = (event: UsageEvent): void => {
+    const model = modelOf(event.model)
+    const tenant = tenants.of(event.tenant)
+    requests(1, model, event.cache, event.status)
+    cost(event.costNanoUsd, model)
+    saved(event.savedNanoUsd, model)
+    tenantRequests(1, tenant)
+    tenantTokens(promptTokens(event.usage) + event.usage.output, tenant)
+    tenantCost(event.costNanoUsd, tenant)
+    if (event.cache === "miss" || event.cache === "bypass") upstream(model, event)
+  }
+
+  return {
+    missed: (count: number): void => missed(count),
+    feed: (event: Event): void => {
+      published(1, event._tag)
+      if (event._tag === "Usage") usage(event)
+      else if (event._tag === "AlertRaised") alerts(1, event.alert.kind, event.alert.severity)
+      else if (event._tag === "Compaction") {
+        compactions(1)
+        compacted(Math.max(0, event.tokensBefore - event.tokensAfter))
+      }
+    }
+  }
+}
