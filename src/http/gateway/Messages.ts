@@ -13,6 +13,7 @@ import { type GatewayError, invalid, type Refusal } from "./Failure.ts"
 import type { Front } from "./Front.ts"
 import { downstream, upstreamHeaders } from "./Headers.ts"
 import { type Marks, markOpened, markSettled } from "./Marks.ts"
+import { Patience } from "./Patience.ts"
 import { type Opening, streamBytes, waitingBytes } from "./StreamBytes.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -26,9 +27,6 @@ interface Understood {
   /** Prompt tokens that the context left out. */
   readonly leftOut: number
 }
-
-/** A queue may hold a stream this long before its client hears of it; what fails until then still has a status. */
-const quiet = "5 seconds"
 
 const eventStream = "text/event-stream; charset=utf-8"
 
@@ -62,6 +60,7 @@ const encoder = new TextEncoder()
 export const makeMessages = Effect.fnUntraced(function* (front: Front) {
   const governor = yield* Governor
   const contexts = yield* StatelessContexts
+  const { aliveEvery, quiet } = yield* Patience
 
   const prepared = Effect.fnUntraced(function* (message: MessagesRequest, { caller, context }: Asked, owner: string) {
     if (context === "off") return { message, changed: false, rawTokens: undefined, leftOut: 0 }
@@ -90,7 +89,8 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
         requestId,
         headers: upstreamHeaders(headers),
         apiKey: credentials.apiKey,
-        cache: asked.cache,
+        // An answer in a message thread can be gone on from once: it belongs to one client.
+        cache: "thread" in message ? "off" : asked.cache,
         // Two versions of the API may word one answer differently.
         cacheScope: `${credentials.owner} ${headers["anthropic-version"] ?? ""}`,
         deadlineMillis: asked.deadlineMillis,
@@ -134,7 +134,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     requestId: string
   ): Effect.fn.Return<Response, GatewayError, Scope.Scope> {
     const scope = yield* Effect.scope
-    const streamOptions = { requestId, scope, onSettled: trailers(request) }
+    const streamOptions = { requestId, scope, aliveEvery, onSettled: trailers(request) }
     const opening: Opening = yield* Effect.forkIn(
       Scope.provide(governor.stream(message, asked.caller, options), scope),
       scope,

@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Fiber, Option, Pull, Scope, Stream } from "effect"
+import { Cause, type Duration, Effect, Exit, Fiber, Option, Pull, Scope, Stream } from "effect"
 import type { GovernedStream, GovernorError, Settlement } from "../../governor/Governor.ts"
 import { bytesOf } from "./EventBytes.ts"
 import { failureFrame, type GatewayError, refusal } from "./Failure.ts"
@@ -9,15 +9,14 @@ export type BytesPull = Effect.Effect<readonly [Uint8Array], Cause.Done>
 export type Opening = Fiber.Fiber<GovernedStream, GovernorError>
 
 export interface StreamOptions {
+  /** How often a client that waits hears that it is not forgotten. */
+  readonly aliveEvery: Duration.Input
   readonly requestId: string
   /** Where the stream is read; closing it abandons the stream. */
   readonly scope: Scope.Scope
   /** Told what the stream cost, once all of it is written. */
   readonly onSettled: ((settlement: Settlement) => void) | undefined
 }
-
-/** How often a client that waits hears that it is not forgotten: load balancers close what is silent for a minute. */
-const aliveEvery = "10 seconds"
 
 const alive = Buffer.from(": waiting for a turn\n\n")
 
@@ -76,7 +75,7 @@ export const waitingBytes = (opening: Opening, options: StreamOptions): BytesPul
       }
     )
   const waiting: BytesPull = Effect.flatMap(
-    Effect.timeoutOption(Fiber.await(opening), aliveEvery),
+    Effect.timeoutOption(Fiber.await(opening), options.aliveEvery),
     Option.match({ onNone: () => Effect.succeed([alive] as const), onSome: open })
   )
   return Effect.suspend(() => opened ?? waiting)
