@@ -23,6 +23,7 @@ import { TokenRateLimiter } from "./limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "./models/ModelCatalog.ts"
 import { ModelRouter } from "./models/ModelRouter.ts"
 import { Monitor } from "./observability/Monitor.ts"
+import { layerGovernedWriter } from "./orchestrator/GovernedWriter.ts"
 import { Orchestrator, type SendOptions, type TurnEvent } from "./orchestrator/Orchestrator.ts"
 import { Settings, type SettingsOverrides, type SettingsShape } from "./Settings.ts"
 import { TokenEstimator } from "./tokens/TokenEstimator.ts"
@@ -35,30 +36,35 @@ const switched = <A, E1, R1, E2, R2>(
 ): Layer.Layer<A, E1 | E2, R1 | R2 | Settings> =>
   Layer.unwrap(Effect.map(Settings, ({ enabled }): Layer.Layer<A, E1 | E2, R1 | R2> => (isOn(enabled) ? on : off)))
 
-const summarizer = switched((enabled) => enabled.summarization, Summarizer.layer, Summarizer.layerOff)
+/** A model writes only where a real one answers: the simulator would only echo. */
+const writing = Layer.unwrap(
+  Effect.gen(function* () {
+    const { kind } = yield* Claude
+    const { summaryModel } = yield* Settings
+    return kind === "simulator" || summaryModel === "none"
+      ? Summarizer.layerExtractive
+      : Summarizer.layerModel.pipe(Layer.provide(layerGovernedWriter))
+  })
+)
+
+const summarizer = switched((enabled) => enabled.summarization, writing, Summarizer.layerOff)
 const context = switched((enabled) => enabled.context, ContextManager.layer, ContextManager.layerOff)
 
 const governing = Layer.mergeAll(ModelRouter.layer, ResponseCache.layer, TokenRateLimiter.layer, CostTracker.layer)
 
-const stateless = switched(
-  (enabled) => enabled.context,
-  StatelessContexts.layer.pipe(Layer.provide(summarizer)),
-  StatelessContexts.layerOff
-)
+const stateless = switched((enabled) => enabled.context, StatelessContexts.layer, StatelessContexts.layerOff)
 
-const conversing = context.pipe(
-  Layer.provide(summarizer),
-  Layer.provideMerge(MessageSearch.layer),
-  Layer.provideMerge(ChatRepo.layerNoDeps)
-)
+const conversing = context.pipe(Layer.provideMerge(MessageSearch.layer), Layer.provideMerge(ChatRepo.layerNoDeps))
 
 /** Who listens: the rules that raise alerts, the log and the webhook that tell of them. */
 const watching = Layer.mergeAll(AlertRules.layer, layerAlertLog, layerWebhook)
 
 /** Every service over whatever upstream, database and settings are provided: to swap one, provide another. */
 export const layerServices = Layer.merge(Orchestrator.layer, Monitor.layer).pipe(
+  Layer.provideMerge(Layer.merge(conversing, stateless)),
+  Layer.provideMerge(summarizer),
   Layer.provideMerge(Governor.layer),
-  Layer.provideMerge(Layer.mergeAll(governing, conversing, stateless)),
+  Layer.provideMerge(governing),
   Layer.provideMerge(Layer.merge(TokenEstimator.layer, Tokens.layer)),
   Layer.provideMerge(watching),
   Layer.provideMerge(Layer.merge(ModelCatalog.layer, Events.layer))

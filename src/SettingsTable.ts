@@ -200,7 +200,10 @@ export const variables = {
     "Master switch. False: everything passes through untouched, only metered."
   ),
   contextEnabled: on("CONTEXT_ENABLED", "Compacts contexts; false sends the whole history."),
-  summarizationEnabled: on("SUMMARIZATION_ENABLED", "Condenses old messages into summaries; false leaves them out."),
+  summarizationEnabled: on(
+    "SUMMARIZATION_ENABLED",
+    "Condenses old messages into summaries; false only names them. They stay stored."
+  ),
   responseCacheEnabled: on("RESPONSE_CACHE_ENABLED", "Answers identical requests from memory."),
   rateLimitEnabled: on("RATE_LIMIT_ENABLED", "Keeps below the limits per minute."),
   costTrackingEnabled: on("COST_TRACKING_ENABLED", "Keeps the ledger and the budgets."),
@@ -219,12 +222,14 @@ export const variables = {
     doc: "Messages up to this age are condensed lightly, older ones heavily."
   }),
   summarizationThresholdMessages: required("SUMMARIZATION_THRESHOLD_MESSAGES", whole(1), "20", {
-    doc: "Fewest messages worth a compaction."
+    doc: "Messages that one summary covers, about."
   }),
   summaryLengthWords: required("SUMMARY_LENGTH_WORDS", whole(20, 10_000), "200", {
     doc: "Length a summary aims at, in words."
   }),
-  summaryModel: required("SUMMARY_MODEL", model, "claude-haiku-5-5", { doc: "Model that writes summaries." }),
+  summaryModel: required("SUMMARY_MODEL", model, "claude-haiku-5-5", {
+    doc: "Model that writes summaries in the background; none: only extractive ones."
+  }),
   compactionObjective: required("COMPACTION_OBJECTIVE", oneOf("dollars", "tokens"), "dollars", {
     doc: "What compaction saves: dollars (respects prompt caching) or tokens."
   }),

@@ -122,13 +122,6 @@ export class ConversationContext {
     return end === this.retained.length ? this.retained : this.retained.slice(0, end)
   }
 
-  /** Tokens of trailing assistant messages, which no request holds yet. */
-  private waitingTokens(model: string): number {
-    return this.retained
-      .slice(this.sendable().length)
-      .reduce((sum, message) => sum + this.options.estimator.message(message, model).tokens, 0)
-  }
-
   private freshRenderer(): Renderer {
     const { segments, shrunk, standing, thinkingFrom } = this.layout
     return new Renderer({ thinkingFrom, shrunk }, opening(segments, standing))
@@ -296,8 +289,8 @@ export class ConversationContext {
       entries: this.entries(shell.model),
       estimatedTokens: tokens,
       upperBound,
-      rawMessages: this.rendered,
-      rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary - this.waitingTokens(shell.model),
+      rawMessages: this.next,
+      rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary,
       cacheControl: { type: "ephemeral" },
       breakpoints: [...breakpoints, ...openingBreakpoints(this.layout.segments, this.layout.standing), "end"],
       compaction: decision.compact ? decision.reason : undefined,

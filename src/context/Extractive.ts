@@ -12,7 +12,7 @@ export interface ExtractiveOptions {
 }
 
 /** Line lengths in characters: a heavy summary keeps the gist of a line, a light one most of it. */
-const widths = { light: { promptChars: 1200, lineChars: 260 }, heavy: { promptChars: 600, lineChars: 180 } }
+export const widths = { light: { promptChars: 1200, lineChars: 260 }, heavy: { promptChars: 600, lineChars: 180 } }
 
 const clock = (millis: number): string => new Date(millis).toISOString().slice(0, 16).replace("T", " ")
 

@@ -3,6 +3,8 @@ import type { Detail, StoredMessage } from "../domain/Conversation.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { extract, merge, title } from "./Extractive.ts"
+import { SummaryWriter } from "./SummaryWriter.ts"
+import { makeWritten } from "./WrittenSummarizer.ts"
 
 /** A run of whole turns (or whole tool rounds) to condense. */
 export interface SummaryRequest {
@@ -54,6 +56,26 @@ export class Summarizer extends Context.Service<
       })
     })
   )
+
+  /**
+   * Written by a model in the background, checked against the messages; extractive until it is ready, and whenever the
+   * model fails. No request waits for it.
+   */
+  static readonly layerModel: Layer.Layer<Summarizer, never, SummaryWriter | TokenEstimator | Settings> = Layer.effect(
+    Summarizer,
+    Effect.gen(function* () {
+      const estimator = yield* TokenEstimator
+      const settings = yield* Settings
+      const written = yield* makeWritten({
+        extractive: yield* Summarizer,
+        writer: yield* SummaryWriter,
+        agentTools: new Set(settings.agentTools),
+        words: settings.summaryLengthWords,
+        count: (text, model) => estimator.text(text, model).tokens
+      })
+      return Summarizer.of(written)
+    })
+  ).pipe(Layer.provide(Summarizer.layerExtractive))
 
   /** The default. */
   static readonly layer = Summarizer.layerExtractive

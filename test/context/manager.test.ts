@@ -51,7 +51,7 @@ describe("ContextManager", () => {
     Effect.gen(function* () {
       const repo = yield* ChatRepo
       const { id } = yield* repo.create({})
-      const before = yield* Effect.provide(feed(id, 0, 150), Layer.fresh(manager))
+      const before = yield* Effect.provide(feed(id, 0, 149), Layer.fresh(manager))
       assert.isNotNull(yield* repo.layout(id))
       assert.isNotEmpty(yield* repo.segments(id))
       const after = yield* Effect.provide(

@@ -1,0 +1,107 @@
+import { hash } from "node:crypto"
+import { Effect, Queue } from "effect"
+import { LRUCache } from "lru-cache"
+import type { StoredMessage } from "../domain/Conversation.ts"
+import { blocksOf, isText, isToolResult, isToolUse } from "../domain/Message.ts"
+import { pack, title, widths } from "./Extractive.ts"
+import { factsOf } from "./Facts.ts"
+import type { Summarizer, Summary, SummaryRequest } from "./Summarizer.ts"
+import type { SummaryWriter } from "./SummaryWriter.ts"
+import { headAndTail, textOf } from "./Text.ts"
+import { dropped, groundedFacts } from "./Verified.ts"
+
+export interface WrittenOptions {
+  readonly extractive: Summarizer["Service"]
+  readonly writer: SummaryWriter["Service"]
+  readonly agentTools: ReadonlySet<string>
+  readonly words: number
+  readonly count: (text: string, model: string) => number
+}
+
+/** Summaries that wait for their compaction, jobs that wait for the model, and what one job may take. */
+const remembered = 2_000
+const waiting = 200
+const patience = "60 seconds"
+/** Characters of one block and of all: a run of twenty messages stays within about 12,000 tokens. */
+const blockChars = 1_500
+const sourceChars = 40_000
+
+const keyOf = ({ conversation, detail, messages }: SummaryRequest): string =>
+  hash("sha256", `${conversation}\u0000${detail}\u0000${messages[0]?.seq}-${messages.at(-1)?.seq}`, "hex")
+
+const blockSource = (message: StoredMessage): string =>
+  blocksOf(message.content)
+    .map((block) => {
+      if (isText(block)) return headAndTail(block.text, blockChars)
+      if (isToolUse(block)) return `[calls ${block.name}] ${headAndTail(JSON.stringify(block.input) ?? "", blockChars)}`
+      if (isToolResult(block)) return `[result] ${headAndTail(textOf(block.content), blockChars)}`
+      return ""
+    })
+    .filter((text) => text.length > 0)
+    .join("\n")
+
+const sourceOf = (messages: ReadonlyArray<StoredMessage>): string =>
+  headAndTail(messages.map((m) => `## Message ${m.seq}, ${m.role}\n${blockSource(m)}`).join("\n\n"), sourceChars)
+
+/** All that was said, for checking: the model saw only a bounded part of it. */
+const wholeText = (messages: ReadonlyArray<StoredMessage>): string =>
+  messages.map((m) => JSON.stringify(m.content).replaceAll('\\"', '"').replaceAll("\\\\", "\\")).join("\n")
+
+/** A model's summary, checked against the messages, with the dear facts it left out, within the room it has. */
+const compose = (
+  request: SummaryRequest,
+  written: Parameters<typeof groundedFacts>[0],
+  options: WrittenOptions
+): Summary => {
+  const { detail, maxTokens, messages, model } = request
+  const count = (text: string) => options.count(text, model)
+  const { lineChars } = widths[detail]
+  const grounded = groundedFacts(written, wholeText(messages), 2 * lineChars)
+  const extracted = factsOf(messages, { agentTools: options.agentTools, ...widths[detail] })
+  const top = title(messages)
+  const lines = pack([...grounded, ...dropped(extracted, grounded, 60)], maxTokens - count(top) - 2, count)
+  const text = [top, ...lines].join("\n")
+  return { text, tokens: count(text) }
+}
+
+/**
+ * Answers at once, with the model's summary when it is ready and the extractive one otherwise, and has the model write in
+ * the background: the next compaction that asks for the same run gets what was written. A light run is also written
+ * heavily, because that is what it will be asked for next.
+ */
+export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions) {
+  const ready = new LRUCache<string, Summary>({ max: remembered })
+  const asked = new LRUCache<string, true>({ max: remembered })
+  const jobs = yield* Queue.sliding<SummaryRequest>(waiting)
+
+  const enqueue = (request: SummaryRequest): void => {
+    const key = keyOf(request)
+    if (asked.has(key)) return
+    asked.set(key, true)
+    Queue.offerUnsafe(jobs, request)
+  }
+
+  const write = Effect.fnUntraced(
+    function* (request: SummaryRequest) {
+      const { conversation, messages } = request
+      const written = yield* options.writer.write({ conversation, source: sourceOf(messages), words: options.words })
+      ready.set(keyOf(request), compose(request, written, options))
+    },
+    Effect.timeout(patience),
+    Effect.catch((error) => Effect.logDebug(`Summary not written by the model: ${error.message}`))
+  )
+
+  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(jobs), write)))
+
+  const summarize = (request: SummaryRequest) =>
+    Effect.suspend(() => {
+      const found = ready.get(keyOf(request))
+      if (found !== undefined && found.tokens <= request.maxTokens) return Effect.succeed(found)
+      enqueue(request)
+      if (request.detail === "light")
+        enqueue({ ...request, detail: "heavy", maxTokens: Math.ceil(request.maxTokens / 2) })
+      return options.extractive.summarize(request)
+    })
+
+  return { summarize, merge: options.extractive.merge }
+})
