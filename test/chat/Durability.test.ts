@@ -6,6 +6,7 @@ import { ChatRepo } from "../../src/chat/ChatRepo.ts"
 import { Database } from "../../src/chat/Database.ts"
 import { type Child, start } from "../support/child.ts"
 import { temporaryDirectory } from "../support/directory.ts"
+import { emptyDatabase } from "../support/template.ts"
 
 const repoIn = (directory: string) => Layer.provide(ChatRepo.layerNoDeps, Database.layerEmbedded(directory))
 
@@ -30,7 +31,7 @@ const stored = (directory: string, id: string) =>
 describe("embedded database", { timeout: 240_000 }, () => {
   it.live("loses nothing acknowledged when its process is killed, round after round", () =>
     Effect.gen(function* () {
-      const directory = join(yield* temporaryDirectory, "db")
+      const directory = yield* emptyDatabase
       const acknowledged = new Set<number>()
       for (const appends of [1, 40, 7, 150]) {
         const child = yield* appender(directory, "kept")
@@ -67,7 +68,7 @@ describe("embedded database", { timeout: 240_000 }, () => {
 describe("one directory", { timeout: 240_000 }, () => {
   it.live("serves one process at a time, and says so to the second", () =>
     Effect.gen(function* () {
-      const directory = join(yield* temporaryDirectory, "db")
+      const directory = yield* emptyDatabase
       const first = yield* appender(directory, "shared")
       assert.strictEqual(yield* first.line, "open")
       const second = yield* appender(directory, "shared", "1")

@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto"
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
@@ -15,6 +14,7 @@ import * as Engine from "../../src/chat/embedded/Engine.ts"
 import { reasonOf } from "../../src/chat/SqlReason.ts"
 import { start } from "../support/child.ts"
 import { temporaryDirectory } from "../support/directory.ts"
+import { emptyDatabase } from "../support/template.ts"
 
 const limits = { batchLimit: 60_000, silenceLimit: 60_000, checkpointBytes: 4_000_000 }
 
@@ -24,20 +24,10 @@ const client = Effect.fnUntraced(function* (directory: string, options: Partial<
   return yield* PgClient.make({ username: "postgres", database: "postgres", maxConnections: 4, stream })
 }, Effect.provide(Reactivity.layer))
 
-const template = await mkdtemp(join(tmpdir(), "sluice-template-"))
-beforeAll(() => Effect.runPromise(Effect.scoped(Engine.open({ directory: template }))), 120_000)
-afterAll(() => rm(template, { recursive: true, force: true }))
-
-const inFreshDirectory = Effect.gen(function* () {
-  const directory = join(yield* temporaryDirectory, "db")
-  yield* Effect.promise(() => cp(template, directory, { recursive: true }))
-  return directory
-})
-
 describe("embedded database", { timeout: 120_000 }, () => {
   it.live("keeps sessions apart: a transaction has the backend for itself until it ends", () =>
     Effect.gen(function* () {
-      const sql = yield* client(yield* inFreshDirectory)
+      const sql = yield* client(yield* emptyDatabase)
       yield* sql`CREATE TABLE t (n int)`
       const inside = yield* Deferred.make<void>()
       const transaction = sql.withTransaction(
@@ -62,7 +52,7 @@ describe("embedded database", { timeout: 120_000 }, () => {
 
   it.live("rolls back a transaction that is silent while others wait", () =>
     Effect.gen(function* () {
-      const sql = yield* client(yield* inFreshDirectory, { silenceLimit: 200 })
+      const sql = yield* client(yield* emptyDatabase, { silenceLimit: 200 })
       yield* sql`CREATE TABLE t (n int)`
       const inside = yield* Deferred.make<void>()
       const stuck = yield* sql
@@ -82,7 +72,7 @@ describe("embedded database", { timeout: 120_000 }, () => {
 
   it.live("gives up on a query that takes too long, and opens again with everything acknowledged", () =>
     Effect.gen(function* () {
-      const sql = yield* client(yield* inFreshDirectory, { batchLimit: 3_000 })
+      const sql = yield* client(yield* emptyDatabase, { batchLimit: 3_000 })
       yield* sql`CREATE TABLE t (n int)`
       yield* sql`INSERT INTO t VALUES (1)`
       const endless = sql`SELECT count(*) FROM generate_series(1, 100000000000) a`
@@ -98,7 +88,7 @@ describe("embedded database", { timeout: 120_000 }, () => {
 
   it.live("fails instead of hanging when Postgres panics, and again when it cannot open any more", () =>
     Effect.gen(function* () {
-      const directory = yield* inFreshDirectory
+      const directory = yield* emptyDatabase
       const sql = yield* client(directory)
       yield* sql`CREATE TABLE t (n int)`
       rmSync(join(directory, "pg_wal"), { recursive: true })
@@ -116,9 +106,9 @@ describe("embedded database", { timeout: 120_000 }, () => {
 
   it.live("keeps the log short however much is written", () =>
     Effect.gen(function* () {
-      const directory = yield* inFreshDirectory
+      const directory = yield* emptyDatabase
       const sql = yield* client(directory)
-      yield* sql`CREATE TABLE t (text text)`
+      yield* sql`CREATE TABLE t (text text STORAGE EXTERNAL)`
       for (let i = 0; i < 100; i++) yield* sql`INSERT INTO t VALUES (${randomBytes(500_000).toString("hex")})`
       const segments = readdirSync(join(directory, "pg_wal")).filter((name) => /^[0-9A-F]{24}$/.test(name))
       assert.isAtMost(segments.length, 5)
@@ -127,7 +117,7 @@ describe("embedded database", { timeout: 120_000 }, () => {
 
   it.live("carries batches of many megabytes both ways", () =>
     Effect.gen(function* () {
-      const sql = yield* client(yield* inFreshDirectory)
+      const sql = yield* client(yield* emptyDatabase)
       const text = "ü".repeat(4 * 1024 * 1024)
       const [row] = yield* sql<{ readonly text: string }>`SELECT ${text}::text AS text`
       assert.isTrue(row?.text === text)
@@ -164,7 +154,7 @@ describe("a directory that cannot be used", { timeout: 120_000 }, () => {
   it.live("is said to be full when the disk is full, and goes on when there is room again", (context) =>
     Effect.gen(function* () {
       const mount = yield* temporaryDirectory
-      const disk = yield* start(import.meta.url, "./children/fullDisk.ts", [mount])
+      const disk = yield* start(import.meta.url, "./children/fullDisk.ts", [mount, yield* emptyDatabase])
       const first = yield* disk.line
       if (first === "cannot mount") return context.skip("skipped: user namespaces are not allowed here")
       assert.include(first, "no space left on device")
@@ -176,7 +166,7 @@ describe("a directory that cannot be used", { timeout: 120_000 }, () => {
 
   it.live("keeps Database.check honest", () =>
     Effect.gen(function* () {
-      const directory = join(yield* temporaryDirectory, "db")
+      const directory = yield* emptyDatabase
       const [kind, location] = yield* Effect.gen(function* () {
         const database = yield* Database
         yield* database.check

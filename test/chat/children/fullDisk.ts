@@ -1,14 +1,14 @@
 import { spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { mkdirSync, rmSync, writeFileSync, writeSync } from "node:fs"
+import { cpSync, mkdirSync, rmSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Layer } from "effect"
 import { ChatRepo } from "../../../src/chat/ChatRepo.ts"
 import { Database } from "../../../src/chat/Database.ts"
 
-/** A process of its own: fullDisk.ts DIRECTORY mounts small disks there, in a namespace of its own, and fills them. */
-const [mount = "", stage = "outside"] = process.argv.slice(2)
+/** A process of its own: fullDisk.ts DIRECTORY DATABASE mounts small disks in DIRECTORY, in a namespace of its own, and fills them. */
+const [mount = "", database = "", stage = "outside"] = process.argv.slice(2)
 
 const say = (line: string) => Effect.sync(() => void writeSync(1, `${line.replaceAll("\n", " ")}\n`))
 const repoIn = (directory: string) => Layer.provide(ChatRepo.layerNoDeps, Database.layerEmbedded(directory))
@@ -40,12 +40,13 @@ if (stage === "outside") {
   mkdirSync(join(mount, "small"))
   mkdirSync(join(mount, "large"))
   const disk = (size: string, name: string) => `mount -t tmpfs -o size=${size} tmpfs '${join(mount, name)}'`
-  const inside = `'${process.execPath}' '${fileURLToPath(import.meta.url)}' '${mount}' inside`
+  const inside = `'${process.execPath}' '${fileURLToPath(import.meta.url)}' '${mount}' '${database}' inside`
   const script = `${disk("16m", "small")} && ${disk("160m", "large")} && exec ${inside}`
   const { status } = spawnSync("unshare", ["--map-root-user", "--mount", "sh", "-c", script], {
     stdio: ["ignore", "inherit", "ignore"]
   })
   if (status !== 0) writeSync(1, "cannot mount\n")
 } else {
+  cpSync(database, join(mount, "large/db"), { recursive: true })
   await Effect.runPromise(Effect.andThen(tooSmall, fillsUp))
 }
