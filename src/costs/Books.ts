@@ -4,9 +4,10 @@ import { type NanoUsd, nanoUsd, zero } from "../domain/Money.ts"
 import { type BudgetRule, Budgets, type Refusal, type Subject } from "./Budgets.ts"
 import type { Control } from "./Control.ts"
 import type { Day } from "./Days.ts"
+import { Groups } from "./Groups.ts"
 import type { Opening, Rows } from "./LedgerStore.ts"
 import { dayBegan, levelReached } from "./Notices.ts"
-import type { CostTotals, LedgerEntry } from "./Records.ts"
+import type { CostReport, CostTotals, LedgerEntry } from "./Records.ts"
 import { minus, noTotals, plus, sumOf } from "./Totals.ts"
 
 export interface BooksOptions {
@@ -21,6 +22,8 @@ export interface Hold {
   intent: { readonly abandon: () => void } | undefined
 }
 
+/** Groups of each kind that are kept apart for today's report; a day's further ones are added up. */
+export const groupsADay = 10_000
 /** How many settled requests are remembered, so that settling one again costs nothing. */
 const remembered = 10_000
 
@@ -30,7 +33,7 @@ const remembered = 10_000
  */
 export class Books {
   total: CostTotals = noTotals
-  today: CostTotals = noTotals
+  today = new Groups(groupsADay)
   reserved = 0
   paused: string | null = null
   readonly budgets: Budgets
@@ -46,9 +49,9 @@ export class Books {
   }
 
   /** Takes over what the ledger holds. Levels that today's spending had reached before are not announced again. */
-  load(opening: Opening, control: Control, day: Day): void {
+  load(opening: Opening, today: CostReport, control: Control, day: Day): void {
     this.total = opening.total
-    this.today = opening.today
+    this.today.load(today)
     for (const { subject, costNanoUsd } of opening.spent) this.budgets.charge(subject, costNanoUsd)
     this.paused = control.paused
     if (control.day === day.name) this.budgets.restoreGrants(control.grants)
@@ -58,7 +61,7 @@ export class Books {
   roll(at: number): Day {
     const day = this.daysOf(at)
     if (this.day !== undefined && this.day.name !== day.name) {
-      this.today = noTotals
+      this.today = new Groups(groupsADay)
       this.events.push(...dayBegan(this.budgets.reset()))
     }
     this.day = day
@@ -105,8 +108,10 @@ export class Books {
     this.settled.set(rows[0].requestId, cost)
     this.total = plus(this.total, sumOf(rows))
     if (rows[0].day === this.day?.name) {
-      this.today = plus(this.today, sumOf(rows))
-      for (const row of rows) this.charge(row)
+      for (const row of rows) {
+        this.today.add(row)
+        this.charge(row)
+      }
     }
   }
 
@@ -115,8 +120,10 @@ export class Books {
     this.total = minus(this.total, sumOf(rows))
     this.settled.set(rows[0].requestId, cost)
     if (rows[0].day !== this.day?.name) return
-    this.today = minus(this.today, sumOf(rows))
-    for (const row of rows) this.budgets.charge(row, -row.costNanoUsd)
+    for (const row of rows) {
+      this.today.remove(row)
+      this.budgets.charge(row, -row.costNanoUsd)
+    }
   }
 
   announce(...events: ReadonlyArray<Event>): void {

@@ -5,6 +5,7 @@ import type { Events } from "../events/Events.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import type { BudgetRule } from "./Budgets.ts"
+import type { TrackerOptions } from "./Desk.ts"
 import { Ledger } from "./Ledger.ts"
 import type {
   BudgetExceeded,
@@ -16,7 +17,7 @@ import type {
   LedgerError
 } from "./Records.ts"
 import { noTotals } from "./Totals.ts"
-import { makeTracker, type TrackerOptions } from "./Tracker.ts"
+import { makeTracker } from "./Tracker.ts"
 
 export type { BudgetRule, BudgetScope } from "./Budgets.ts"
 export {

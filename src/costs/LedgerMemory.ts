@@ -1,25 +1,9 @@
 import { Effect } from "effect"
 import { sum } from "../domain/Money.ts"
-import { byKey, dearestFirst } from "./LedgerRows.ts"
+import { Groups } from "./Groups.ts"
 import type { LedgerStore, Opening } from "./LedgerStore.ts"
-import type { CostGroup, LedgerEntry, LedgerIntent } from "./Records.ts"
-import { noTotals, plus, sumOf, totalsOf } from "./Totals.ts"
-
-const grouped = (entries: ReadonlyArray<LedgerEntry>, keyOf: (entry: LedgerEntry) => string): Array<CostGroup> => {
-  const groups = new Map<string, CostGroup>()
-  for (const entry of entries) {
-    const key = keyOf(entry)
-    groups.set(key, { ...plus(groups.get(key) ?? noTotals, totalsOf(entry)), key })
-  }
-  return [...groups.values()]
-}
-
-const bounded = (groups: Array<CostGroup>, limit: number): ReadonlyArray<CostGroup> => {
-  const sorted = groups.sort(dearestFirst)
-  const rest = sorted.slice(limit)
-  if (rest.length === 0) return sorted
-  return [...sorted.slice(0, limit), { ...rest.reduce(plus, noTotals), key: "(other)" }]
-}
+import type { LedgerEntry, LedgerIntent } from "./Records.ts"
+import { sumOf } from "./Totals.ts"
 
 /** The ledger as arrays and maps: the meaning that the SQL one is tested against. */
 export const makeMemory = (): LedgerStore => {
@@ -28,15 +12,19 @@ export const makeMemory = (): LedgerStore => {
   let control: string | null = null
   const all = () => [...rows.values()].flat()
 
-  const opening = (day: string): Opening => {
-    const today = all().filter((entry) => entry.day === day)
-    return {
-      total: sumOf(all()),
-      today: sumOf(today),
-      spent: today.map((entry) => ({ subject: entry, costNanoUsd: entry.costNanoUsd })),
-      intents: [...intents.values()],
-      control
-    }
+  const opening = (day: string): Opening => ({
+    total: sumOf(all()),
+    spent: all()
+      .filter((entry) => entry.day === day)
+      .map((entry) => ({ subject: entry, costNanoUsd: entry.costNanoUsd })),
+    intents: [...intents.values()],
+    control
+  })
+
+  const report = (from: string, to: string, limit: number) => {
+    const groups = new Groups(Number.POSITIVE_INFINITY)
+    for (const entry of all()) if (entry.day >= from && entry.day <= to) groups.add(entry)
+    return groups.report(from, to, limit)
   }
 
   return {
@@ -57,32 +45,7 @@ export const makeMemory = (): LedgerStore => {
         return found && sum(...found.map((entry) => entry.costNanoUsd))
       }),
     opening: (day) => Effect.sync(() => opening(day)),
-    report: (from, to, groups) =>
-      Effect.sync(() => {
-        const range = all().filter((entry) => entry.day >= from && entry.day <= to)
-        return {
-          from,
-          to,
-          total: sumOf(range),
-          byDay: grouped(range, (entry) => entry.day).sort(byKey),
-          byModel: bounded(
-            grouped(range, (entry) => entry.model),
-            groups
-          ),
-          byAgent: bounded(
-            grouped(range, (entry) => entry.agent),
-            groups
-          ),
-          byTenant: bounded(
-            grouped(range, (entry) => entry.tenant),
-            groups
-          ),
-          byConversation: bounded(
-            grouped(range, (entry) => entry.conversation ?? "(none)"),
-            groups
-          )
-        }
-      }),
+    report: (from, to, groups) => Effect.sync(() => report(from, to, groups)),
     saveControl: (text) =>
       Effect.sync(() => {
         control = text

@@ -1,4 +1,5 @@
 import { nanoUsd, sum } from "../domain/Money.ts"
+import { byKey, dearestFirst } from "./Groups.ts"
 import type { CostGroup, CostReport, CostTotals } from "./Records.ts"
 import { noTotals } from "./Totals.ts"
 
@@ -36,17 +37,6 @@ export const totalsOfRow = (row: GroupRow): CostTotals => {
     saved
   }
 }
-
-const compareText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
-
-/** In order of their keys. */
-export const byKey = (a: CostGroup, b: CostGroup): number => compareText(a.key, b.key)
-
-const isRest = (group: CostGroup): number => (group.key === "(other)" ? 1 : 0)
-
-/** Dearest first, `(other)` last. */
-export const dearestFirst = (a: CostGroup, b: CostGroup): number =>
-  isRest(a) - isRest(b) || b.costNanoUsd - a.costNanoUsd || byKey(a, b)
 
 /** The bits of `grouping(day, model, agent, tenant, conversation)`: all but the group's own. */
 const levels = { total: 31, day: 15, model: 23, agent: 27, tenant: 29, conversation: 30 } as const

@@ -74,17 +74,14 @@ export const makeSql = Effect.gen(function* () {
   })
 
   const opening = Effect.fnUntraced(function* (day: string) {
-    const sides =
-      yield* sql<GroupRow>`SELECT 0 AS level, (day = ${day})::text AS key, ${sums(sql)} FROM ledger GROUP BY 2`
+    const total = yield* sql<GroupRow>`SELECT 0 AS level, '' AS key, ${sums(sql)} FROM ledger`
     const spent = yield* sql<SpentRow>`SELECT tenant, agent, conversation, model, sum(cost)::float8 AS cost
       FROM ledger WHERE day = ${day} GROUP BY 1, 2, 3, 4`
     const intents = yield* sql<IntentRow>`SELECT request_id AS id, at::float8 AS at, day, tenant, agent, conversation,
       model, reserved::float8 AS reserved FROM ledger_intents ORDER BY at, request_id`
     const control = yield* sql<{ readonly value: string }>`SELECT value FROM ledger_control WHERE name = 'tracker'`
-    const today = sides.find(({ key }) => key === "true")
     return {
-      total: sides.map(totalsOfRow).reduce(plus, noTotals),
-      today: today === undefined ? noTotals : totalsOfRow(today),
+      total: total.map(totalsOfRow).reduce(plus, noTotals),
       spent: spent.map(({ cost, ...subject }) => ({ subject, costNanoUsd: nanoUsd(cost) })),
       intents: intents.map(({ id, reserved, ...rest }) => ({
         ...rest,

@@ -7,7 +7,6 @@ import type { CostReport, CostTotals, LedgerEntry, LedgerError, LedgerIntent } f
 /** What a cost tracker starts from. */
 export interface Opening {
   readonly total: CostTotals
-  readonly today: CostTotals
   /** What each subject spent today. */
   readonly spent: ReadonlyArray<{ readonly subject: Subject; readonly costNanoUsd: NanoUsd }>
   /** Requests that were sent, or about to be, when the process died. */

@@ -84,6 +84,7 @@ describe("invariant 6: the ledger is what upstream billed", () => {
               yield* TestClock.adjust("1 minute")
               const now = yield* costs.state
               assert.strictEqual(now.total.costNanoUsd, upstream.total)
+              assert.deepStrictEqual(yield* costs.report({}), yield* store.report("1970-01-01", "1970-01-01", 10))
               assert.strictEqual(
                 (yield* store.report("1970-01-01", "9999-01-01", 10)).total.costNanoUsd,
                 upstream.total
