@@ -14,7 +14,7 @@ import * as Problem from "./Problem.ts"
 type Response = HttpServerResponse.HttpServerResponse
 
 /** Routes that the declarations do not hold. */
-const undeclared = ["/openapi.json", "/docs", "/ws"] as const
+const undeclared = ["/", "/openapi.json", "/docs", "/ws"] as const
 
 const routes = (() => {
   const known = FindMyWay.make<string>()

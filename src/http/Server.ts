@@ -8,6 +8,7 @@ import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
 import * as CacheAdmin from "./CacheAdmin.ts"
 import * as Conversations from "./Conversations.ts"
+import * as DashboardFiles from "./DashboardFiles.ts"
 import * as Docs from "./Docs.ts"
 import * as Errors from "./Errors.ts"
 import * as Gateway from "./gateway/Gateway.ts"
@@ -30,6 +31,7 @@ export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }
   Layer.provide([Health.layer, Metrics.layer, Live.layer, CacheAdmin.layer, TokensAdmin.layer, Conversations.layer]),
   Layer.provide([Requests.layer, Access.layer]),
   Layer.merge(Docs.layer),
+  Layer.merge(DashboardFiles.layer),
   Layer.merge(Gateway.layer),
   Layer.merge(WebSocket.layer),
   Layer.provide(Feed.layer),

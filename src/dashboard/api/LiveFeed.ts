@@ -1,11 +1,13 @@
-import type { Frame } from "./types.ts"
 import { sseLines } from "./sse.ts"
+import type { Frame } from "./types.ts"
 
 export interface FeedOptions {
   /** The address of a path of the server. */
   readonly url: (path: string) => string
   readonly headers: () => Record<string, string>
   readonly onFrames: (frames: ReadonlyArray<Frame>) => void
+  /** Events were lost: what was put together from them may be wrong. */
+  readonly onGap: () => void
   readonly onOpen: (open: boolean) => void
   /** Before each attempt: true when the server is another process than before, whose numbering began anew. */
   readonly restarted: () => Promise<boolean>
@@ -21,6 +23,9 @@ const batchMillis = 200
 const isFrame = (value: unknown): value is Frame =>
   typeof value === "object" && value !== null && "seq" in value && "event" in value && typeof value.seq === "number"
 
+const isGap = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "type" in value && value.type === "gap"
+
 const parse = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -29,9 +34,19 @@ const parse = (text: string): unknown => {
   }
 }
 
+/** A browser sends no headers with a WebSocket; the token goes as a subprotocol. */
+const protocols = (authorization: string | undefined): Array<string> => {
+  if (authorization === undefined) return []
+  const bytes = new TextEncoder().encode(authorization.slice("Bearer ".length))
+  const text = btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "")
+  return ["sluice", `bearer.${text}`]
+}
+
 /**
- * Every event, in order, once: by WebSocket, or by server-sent events where a token has to be sent or WebSockets do not
- * get through. Reconnects for ever and asks for what it missed.
+ * Every event, in order, once: by WebSocket, or by server-sent events where WebSockets do not get through. Reconnects for ever and asks for what it missed.
  */
 export class LiveFeed {
   private readonly options: FeedOptions
@@ -75,14 +90,14 @@ export class LiveFeed {
     const restarted = await this.options.restarted().catch(() => false)
     if (this.stopped) return
     if (restarted) this.seq = 0
-    if (this.socketWorks && this.options.headers().authorization === undefined) this.bySocket()
+    if (this.socketWorks) this.bySocket()
     else this.byStream()
   }
 
   private bySocket(): void {
     const address = new URL(this.options.url(`/ws?since=${this.seq}`), location.href)
     address.protocol = address.protocol.replace("http", "ws")
-    const socket = new WebSocket(address)
+    const socket = new WebSocket(address, protocols(this.options.headers().authorization))
     let opened = false
     const end = this.once(() => {
       socket.close()
@@ -150,6 +165,7 @@ export class LiveFeed {
   private receive(text: string): void {
     this.heard()
     const frame = parse(text)
+    if (isGap(frame)) this.options.onGap()
     if (!isFrame(frame) || frame.seq <= this.seq) return
     this.seq = frame.seq
     this.pending.push(frame)

@@ -4,6 +4,7 @@ import type {
   ConversationPage,
   CostMetrics,
   Health,
+  SeriesMetrics,
   TokenMetrics
 } from "./types.ts"
 
@@ -62,7 +63,7 @@ export const makeApi = (options: ApiOptions) => {
     cache: () => get<CacheMetrics>("/api/metrics/cache"),
     costs: (days?: { readonly from: string; readonly to: string }) =>
       get<CostMetrics>(`/api/metrics/costs${days === undefined ? "" : `?from=${days.from}&to=${days.to}`}`),
-    series: () => get<unknown>("/api/metrics/series"),
+    series: () => get<SeriesMetrics>("/api/metrics/series"),
     conversations: (before?: string) =>
       get<ConversationPage>(`/api/conversations?limit=50${before === undefined ? "" : `&before=${before}`}`),
     context: (id: string) => get<ContextView>(`/api/conversations/${encodeURIComponent(id)}/context`),

@@ -1,78 +1,42 @@
-/** The last hour in steps of ten seconds, oldest first. What was not measured is null. */
+import type { SeriesMetrics } from "./types.ts"
+
+type Point = SeriesMetrics["points"][number]
+
+export type SeriesKey =
+  | "used"
+  | "limit"
+  | "tokens"
+  | "requests"
+  | "errors"
+  | "hitRate"
+  | "cost"
+  | "saved"
+  | "queue"
+  | "context"
+
+/** The last hour in steps of ten seconds, oldest first; null where nothing was measured. */
 export interface Series {
   /** Seconds since the epoch, as uPlot wants them. */
   readonly at: ReadonlyArray<number>
   readonly columns: Readonly<Record<SeriesKey, ReadonlyArray<number | null>>>
 }
 
-const aliases = {
-  tokens: ["tokens", "used", "inputTokens", "tokensUsed"],
-  requests: ["requests"],
-  hitRate: ["hitRate", "cacheHitRate"],
-  cost: ["costUsd", "usd", "cost"],
-  saved: ["savedUsd", "saved"],
-  queue: ["queue", "queued", "queueLength"],
-  context: ["contextPercent", "contextUse", "context"]
-} as const
-
-export type SeriesKey = keyof typeof aliases
-// `aliases` is a const: these are exactly its keys.
-const keys = Object.keys(aliases) as ReadonlyArray<SeriesKey>
-
-type Point = Readonly<Record<string, unknown>>
-
-const isPoint = (value: unknown): value is Point => typeof value === "object" && value !== null
-
-const figure = (value: unknown): number | null => {
-  if (typeof value === "number") return value
-  return isPoint(value) && typeof value.usd === "number" ? value.usd : null
-}
-
-const find = (point: Point, key: SeriesKey): number | null => {
-  for (const name of aliases[key]) {
-    const value = figure(point[name])
-    if (value !== null) return value
-  }
-  return null
-}
-
-const pointsOf = (answer: unknown): ReadonlyArray<Point> => {
-  if (Array.isArray(answer)) return answer.filter(isPoint)
-  if (!isPoint(answer)) return []
-  const inner = answer.points ?? answer.series ?? answer.samples
-  return Array.isArray(inner) ? inner.filter(isPoint) : []
-}
-
-const empty = (): Record<SeriesKey, Array<number | null>> => ({
-  tokens: [],
-  requests: [],
-  hitRate: [],
-  cost: [],
-  saved: [],
-  queue: [],
-  context: []
+const columnsOf = (points: ReadonlyArray<Point>): Series["columns"] => ({
+  used: points.map((p) => p.used),
+  limit: points.map((p) => p.limit),
+  tokens: points.map((p) => p.tokens),
+  requests: points.map((p) => p.requests),
+  errors: points.map((p) => p.errors),
+  hitRate: points.map((p) => p.hitRate),
+  cost: points.map((p) => p.cost.usd),
+  saved: points.map((p) => p.saved.usd),
+  queue: points.map((p) => p.queued),
+  context: points.map((p) => p.contextPercent)
 })
 
-export const noSeries: Series = { at: [], columns: empty() }
+export const toSeries = ({ points }: SeriesMetrics): Series => ({
+  at: points.map(({ at }) => at / 1000),
+  columns: columnsOf(points)
+})
 
-/** Reads /api/metrics/series. */
-export const toSeries = (answer: unknown): Series => {
-  const at: Array<number> = []
-  const columns = empty()
-  for (const point of pointsOf(answer)) {
-    const moment = figure(point.at ?? point.time ?? point.start)
-    if (moment === null) continue
-    at.push(moment / 1000)
-    for (const key of keys) columns[key].push(find(point, key))
-  }
-  return { at, columns }
-}
-
-const mostPoints = 360
-
-/** One more measurement of our own, where the server has no history to offer. */
-export const appended = (series: Series, at: number, values: Partial<Record<SeriesKey, number>>): Series => {
-  const columns = empty()
-  for (const key of keys) columns[key] = [...series.columns[key], values[key] ?? null].slice(-mostPoints)
-  return { at: [...series.at, at].slice(-mostPoints), columns }
-}
+export const noSeries: Series = toSeries({ stepMillis: 10_000, points: [] })

@@ -42,10 +42,10 @@ const seriesOf = (root: Element, line: Line, Plot: typeof uPlot): uPlot.Series =
     label: line.label,
     stroke: colour,
     width: line.bars === true ? 0 : 1.75,
-    fill: line.bars === true ? colour : line.fill === true ? faint(colour, 0.14) : undefined,
-    dash: line.dashed === true ? [6, 5] : undefined,
     points: { show: false },
-    ...(bars === undefined ? {} : { paths: bars })
+    ...(line.dashed === true ? { dash: [6, 5] } : {}),
+    ...(line.fill === true ? { fill: faint(colour, 0.14) } : {}),
+    ...(bars === undefined ? {} : { paths: bars, fill: colour })
   }
 }
 

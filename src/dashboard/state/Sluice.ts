@@ -1,7 +1,7 @@
 import { computed, type InjectionKey, inject, ref, shallowRef } from "vue"
 import { type Api, ApiFailure, makeApi } from "../api/client.ts"
 import { LiveFeed } from "../api/LiveFeed.ts"
-import { appended, noSeries, type Series, toSeries } from "../api/series.ts"
+import { noSeries, type Series, toSeries } from "../api/series.ts"
 import type { Alert, CacheMetrics, CostMetrics, Frame, Health, TokenMetrics } from "../api/types.ts"
 import { applyAlert, evident, merged } from "./alerts.ts"
 import { emptyTail, extended } from "./tail.ts"
@@ -59,22 +59,6 @@ export const makeSluice = (options: SluiceOptions) => {
     told.value = new Map()
   }
 
-  let ownSeries = false
-  const measureOurselves = (t: TokenMetrics, c: CacheMetrics): void => {
-    const fullest = Math.max(0, ...t.contextWindows.map(({ percentOfLimit }) => percentOfLimit))
-    const values = { tokens: t.currentMinute.used, queue: t.queue.length, hitRate: c.hitRate, context: fullest }
-    series.value = appended(series.value, Date.now() / 1000, values)
-  }
-
-  const loadSeries = async (): Promise<void> => {
-    if (ownSeries) return
-    try {
-      series.value = toSeries(await api.series())
-    } catch (error) {
-      ownSeries = error instanceof ApiFailure && error.status === 404
-    }
-  }
-
   let lastSeries = 0
   const load = async (): Promise<void> => {
     const asked = await Promise.all([api.tokens(), api.cache(), api.costs(), api.health()])
@@ -86,8 +70,7 @@ export const makeSluice = (options: SluiceOptions) => {
     updatedAt.value = now.value = Date.now()
     if (updatedAt.value - lastSeries < pollMillis - 500) return
     lastSeries = updatedAt.value
-    await loadSeries()
-    if (ownSeries) measureOurselves(asked[0], asked[1])
+    series.value = toSeries(await api.series())
   }
 
   let loading: Promise<void> | undefined
@@ -124,6 +107,9 @@ export const makeSluice = (options: SluiceOptions) => {
     url: api.url,
     headers: api.headers,
     onFrames,
+    onGap: () => {
+      told.value = new Map()
+    },
     onOpen: (open) => {
       if (feedOpen.value !== open) refreshSoon()
       feedOpen.value = open
@@ -160,7 +146,25 @@ export const makeSluice = (options: SluiceOptions) => {
     feed.reconnect()
   }
 
-  return { api, tokens, cache, costs, health, series, tail, alerts, failure, connection, stale, updatedAt, now, refresh, reconnect, start, stop }
+  return {
+    api,
+    tokens,
+    cache,
+    costs,
+    health,
+    series,
+    tail,
+    alerts,
+    failure,
+    connection,
+    stale,
+    updatedAt,
+    now,
+    refresh,
+    reconnect,
+    start,
+    stop
+  }
 }
 
 export type Sluice = ReturnType<typeof makeSluice>

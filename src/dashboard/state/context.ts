@@ -18,17 +18,21 @@ export interface Shown {
 
 type Fields = Readonly<Record<string, unknown>>
 
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value)
+const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Longer texts are cut for the eye; the API has them whole. */
 const longest = 20_000
 
-const cut = (text: string): string => (text.length <= longest ? text : `${text.slice(0, longest)}\n… ${text.length - longest} more characters`)
+const cut = (text: string): string =>
+  text.length <= longest ? text : `${text.slice(0, longest)}\n… ${text.length - longest} more characters`
 
 const plain = (content: unknown): string => {
   if (typeof content === "string") return content
   if (!Array.isArray(content)) return JSON.stringify(content, null, 2) ?? ""
-  return content.map((block) => (isFields(block) && typeof block.text === "string" ? block.text : JSON.stringify(block))).join("\n")
+  return content
+    .map((block) => (isFields(block) && typeof block.text === "string" ? block.text : JSON.stringify(block)))
+    .join("\n")
 }
 
 const partOf = (block: unknown): Part => {
@@ -39,9 +43,17 @@ const partOf = (block: unknown): Part => {
     case "thinking":
       return { kind: "thinking", title: "Thinking", text: cut(String(block.thinking)) }
     case "tool_use":
-      return { kind: "tool call", title: `Calls ${String(block.name)}`, text: cut(JSON.stringify(block.input, null, 2)) }
+      return {
+        kind: "tool call",
+        title: `Calls ${String(block.name)}`,
+        text: cut(JSON.stringify(block.input, null, 2))
+      }
     case "tool_result":
-      return { kind: "tool result", title: block.is_error === true ? "Failed result" : "Result", text: cut(plain(block.content)) }
+      return {
+        kind: "tool result",
+        title: block.is_error === true ? "Failed result" : "Result",
+        text: cut(plain(block.content))
+      }
     default:
       return { kind: "other", title: String(block.type), text: cut(JSON.stringify(block, null, 2)) }
   }
@@ -72,7 +84,9 @@ export const blocksOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
 
 /** What a conversation sent and would have sent, request by request, as far as the live feed told it. */
 export const historyOf = (requests: ReadonlyArray<Request>, conversation: string) => {
-  const own = requests.filter((request) => request.conversation === conversation && request.cache !== "hit").toReversed()
+  const own = requests
+    .filter((request) => request.conversation === conversation && request.cache !== "hit")
+    .toReversed()
   return {
     at: own.map(({ at }) => at / 1000),
     sent: own.map(({ usage }) => promptTokens(usage)),

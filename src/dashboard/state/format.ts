@@ -41,7 +41,12 @@ export const moment = (at: number): string => date.format(at)
 export const dayName = (key: string): string => day.format(Date.parse(`${key}T00:00:00Z`))
 
 const unit = (value: number, name: "millisecond" | "second" | "minute" | "hour", digits: number): string =>
-  new Intl.NumberFormat(undefined, { style: "unit", unit: name, unitDisplay: "narrow", maximumFractionDigits: digits }).format(value)
+  new Intl.NumberFormat(undefined, {
+    style: "unit",
+    unit: name,
+    unitDisplay: "narrow",
+    maximumFractionDigits: digits
+  }).format(value)
 
 export const duration = (millis: number): string => {
   if (millis < 1_000) return unit(Math.round(millis), "millisecond", 0)

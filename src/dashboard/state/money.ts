@@ -11,7 +11,9 @@ const dollars = (nanoUsd: number) => ({ nanoUsd, usd: nanoUsd / 1e9 })
 /** What the requests saved, told apart by what saved it. */
 export const savedBy = (requests: ReadonlyArray<Request>) => {
   const replayed = requests.filter(({ cache }) => cache === "hit" || cache === "coalesced")
-  const sent = requests.filter(({ cache, savedNanoUsd }) => cache !== "hit" && cache !== "coalesced" && savedNanoUsd !== 0)
+  const sent = requests.filter(
+    ({ cache, savedNanoUsd }) => cache !== "hit" && cache !== "coalesced" && savedNanoUsd !== 0
+  )
   const sum = (some: ReadonlyArray<Request>) => some.reduce((total, { savedNanoUsd }) => total + savedNanoUsd, 0)
   return {
     cache: dollars(sum(replayed)),

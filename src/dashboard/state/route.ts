@@ -13,7 +13,10 @@ const isView = (name: string): name is ViewName => (views as ReadonlyArray<strin
 /** `#/context/ID`: the view, and what is opened in it. */
 export const route = computed((): { readonly view: ViewName; readonly item: string | null } => {
   const [view = "", item] = hash.value.replace(/^#\/?/, "").split("/")
-  return { view: isView(view) ? view : "now", item: item === undefined || item === "" ? null : decodeURIComponent(item) }
+  return {
+    view: isView(view) ? view : "now",
+    item: item === undefined || item === "" ? null : decodeURIComponent(item)
+  }
 })
 
 export const hrefOf = (view: ViewName, item?: string): string =>

@@ -7,7 +7,9 @@ export const promptTokens = ({ cacheRead, cacheWrite1h, cacheWrite5m, input }: U
   input + cacheWrite5m + cacheWrite1h + cacheRead
 
 /** The parts of a usage under the names that people read. */
-export const partsOf = (usage: Usage): ReadonlyArray<{ readonly name: string; readonly tokens: number; readonly tone: string }> => [
+export const partsOf = (
+  usage: Usage
+): ReadonlyArray<{ readonly name: string; readonly tokens: number; readonly tone: string }> => [
   { name: "Uncached input", tokens: usage.input, tone: "accent" },
   { name: "Prompt cache reads", tokens: usage.cacheRead, tone: "good" },
   { name: "Prompt cache writes, 5 min", tokens: usage.cacheWrite5m, tone: "warn" },
