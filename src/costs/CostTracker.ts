@@ -9,6 +9,7 @@ import type { TrackerOptions } from "./Desk.ts"
 import { Ledger } from "./Ledger.ts"
 import type {
   BudgetExceeded,
+  CostLine,
   CostReport,
   CostReserve,
   CostSettle,
@@ -23,6 +24,7 @@ export type { BudgetRule, BudgetScope } from "./Budgets.ts"
 export {
   BudgetExceeded,
   type CostGroup,
+  type CostLine,
   type CostReport,
   type CostReserve,
   type CostSettle,
@@ -56,6 +58,8 @@ export class CostTracker extends Context.Service<
     readonly state: Effect.Effect<CostState>
     /** Sums over whole days, today by default. O(rows of the range). */
     readonly report: (range: DayRange) => Effect.Effect<CostReport, LedgerError>
+    /** The same by day, model, tenant, agent and conversation together: in order of days, at most 10,000 lines. */
+    readonly lines: (range: DayRange) => Effect.Effect<ReadonlyArray<CostLine>, LedgerError>
     /** Refuses every request until somebody resumes, also over a restart. */
     readonly pause: (reason: string) => Effect.Effect<void>
     /** Ends a pause, and grants every budget that is used up its limit once more, until the day ends. */
@@ -127,6 +131,7 @@ const makeOff = () =>
         byTenant: [],
         byConversation: []
       }),
+    lines: () => Effect.succeed([]),
     pause: () => Effect.void,
     resume: () => Effect.void
   })

@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { sum } from "../domain/Money.ts"
 import { Groups } from "./Groups.ts"
 import type { LedgerStore, Opening } from "./LedgerStore.ts"
-import type { LedgerEntry, LedgerIntent } from "./Records.ts"
-import { sumOf } from "./Totals.ts"
+import type { CostLine, LedgerEntry, LedgerIntent } from "./Records.ts"
+import { noTotals, plus, sumOf, totalsOf } from "./Totals.ts"
 
 /** The ledger as arrays and maps: the meaning that the SQL one is tested against. */
 export const makeMemory = (): LedgerStore => {
@@ -27,6 +27,18 @@ export const makeMemory = (): LedgerStore => {
     return groups.report(from, to, limit)
   }
 
+  const lines = (from: string, to: string): ReadonlyArray<CostLine> => {
+    const found = new Map<string, CostLine>()
+    for (const entry of all()) {
+      if (entry.day < from || entry.day > to) continue
+      const { agent, conversation, day, model, tenant } = entry
+      const id = JSON.stringify([day, model, tenant, agent, conversation])
+      const totals = plus(found.get(id) ?? noTotals, totalsOf(entry))
+      found.set(id, { ...totals, day, model, tenant, agent, conversation })
+    }
+    return [...found.values()].sort((a, b) => a.day.localeCompare(b.day) || b.costNanoUsd - a.costNanoUsd)
+  }
+
   return {
     open: (intent) => Effect.sync(() => void intents.set(intent.requestId, intent)),
     book: (entries) =>
@@ -46,6 +58,7 @@ export const makeMemory = (): LedgerStore => {
       }),
     opening: (day) => Effect.sync(() => opening(day)),
     report: (from, to, groups) => Effect.sync(() => report(from, to, groups)),
+    lines: (from, to, limit) => Effect.sync(() => lines(from, to).slice(0, limit)),
     saveControl: (text) =>
       Effect.sync(() => {
         control = text

@@ -5,7 +5,7 @@ import { makeGroupCommit } from "./GroupCommit.ts"
 import { type Op, writeBatch } from "./LedgerBatch.ts"
 import { type GroupRow, reportOf, totalsOfRow } from "./LedgerRows.ts"
 import type { LedgerStore } from "./LedgerStore.ts"
-import { LedgerError, type LedgerIntent } from "./Records.ts"
+import { type CostLine, type CostTotals, LedgerError, type LedgerIntent } from "./Records.ts"
 import { noTotals, plus } from "./Totals.ts"
 
 interface IntentRow extends Omit<LedgerIntent, "requestId" | "reservedNanoUsd"> {
@@ -65,6 +65,18 @@ const report = (sql: SqlClient.SqlClient, from: string, to: string, groups: numb
     ${sql.literal(addedUp)}
   FROM ranked GROUP BY 1, 2`
 
+type LineRow = GroupRow & Omit<CostLine, keyof CostTotals>
+
+const lines = (sql: SqlClient.SqlClient, from: string, to: string, limit: number) =>
+  sql<LineRow>`SELECT day, model, tenant, agent, conversation, ${sums(sql)} FROM ledger
+    WHERE day BETWEEN ${from} AND ${to} GROUP BY day, model, tenant, agent, conversation
+    ORDER BY day, cost DESC, model, tenant, agent, conversation LIMIT ${limit}::int`
+
+const lineOf = (row: LineRow): CostLine => {
+  const { agent, conversation, day, model, tenant } = row
+  return { ...totalsOfRow(row), day, model, tenant, agent, conversation }
+}
+
 export const makeSql = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const submit = yield* makeGroupCommit<Op, boolean, SqlError.SqlError>({
@@ -108,6 +120,7 @@ export const makeSql = Effect.gen(function* () {
     opening: (day) => failing("be read")(opening(day)),
     report: (from, to, groups) =>
       failing("be read")(Effect.map(report(sql, from, to, groups), (rows) => reportOf(from, to, rows))),
+    lines: (from, to, limit) => failing("be read")(Effect.map(lines(sql, from, to, limit), (rows) => rows.map(lineOf))),
     saveControl: (control) =>
       failing("keep a pause")(
         Effect.asVoid(sql`INSERT INTO ledger_control (name, value) VALUES ('tracker', ${control})

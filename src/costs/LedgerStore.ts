@@ -2,7 +2,7 @@ import type { Effect } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { NanoUsd } from "../domain/Money.ts"
 import type { Subject } from "./Budgets.ts"
-import type { CostReport, CostTotals, LedgerEntry, LedgerError, LedgerIntent } from "./Records.ts"
+import type { CostLine, CostReport, CostTotals, LedgerEntry, LedgerError, LedgerIntent } from "./Records.ts"
 
 /** What a cost tracker starts from. */
 export interface Opening {
@@ -36,6 +36,8 @@ export interface LedgerStore {
   readonly opening: (day: string) => Stored<Opening>
   /** Sums over the days `from` to `to`; of each kind of group the dearest `groups`, the rest as `(other)`. */
   readonly report: (from: string, to: string, groups: number) => Stored<CostReport>
+  /** Sums by day, model, tenant, agent and conversation together: by day, then the dearest first, at most `limit`. */
+  readonly lines: (from: string, to: string, limit: number) => Stored<ReadonlyArray<CostLine>>
   /** Keeps the tracker's own small state (a pause, today's grants). */
   readonly saveControl: (control: string) => Stored<void>
 }

@@ -135,6 +135,15 @@ export interface CostReport {
   readonly byConversation: ReadonlyArray<CostGroup>
 }
 
+/** What one kind of request came to on a day: a line of the finest report. */
+export interface CostLine extends CostTotals {
+  readonly day: string
+  readonly model: string
+  readonly tenant: string
+  readonly agent: string
+  readonly conversation: string | null
+}
+
 export interface CostState {
   readonly enabled: boolean
   readonly day: string

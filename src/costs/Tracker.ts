@@ -18,6 +18,7 @@ import { makeWriter } from "./Writer.ts"
 
 /** Groups of each kind in a report; the rest is added up. */
 const reportGroups = 100
+const reportLines = 10_000
 
 const rulesOf = ({ budgets, dailyBudget, enforced, threshold }: TrackerOptions): ReadonlyArray<BudgetRule> => [
   { scope: "all", limit: threshold, soft: true },
@@ -70,18 +71,27 @@ const stateOf = ({ books, now, options, tell, writer }: Desk): Effect.Effect<Cos
     }
   }).pipe(Effect.tap(tell))
 
+const rangeOf = ({ from, to }: DayRange, today: string): readonly [from: string, to: string] => {
+  const last = to ?? (from !== undefined && from > today ? from : today)
+  return [from ?? last, last]
+}
+
 /** Today's sums are in the books, other days are read. */
 const reportOf =
   ({ books, ledger, now }: Desk) =>
-  ({ from, to }: DayRange) =>
+  (range: DayRange) =>
     Effect.flatMap(now, ({ day }) => {
-      const last = to ?? (from !== undefined && from > day.name ? from : day.name)
-      const first = from ?? last
-      if (first === day.name && last === day.name) {
-        return Effect.sync(() => books.today.report(first, last, reportGroups))
-      }
-      return ledger.report(first, last, reportGroups)
+      const [from, to] = rangeOf(range, day.name)
+      const isToday = from === day.name && to === day.name
+      return isToday
+        ? Effect.sync(() => books.today.report(from, to, reportGroups))
+        : ledger.report(from, to, reportGroups)
     })
+
+const linesOf =
+  ({ ledger, now }: Desk) =>
+  (range: DayRange) =>
+    Effect.flatMap(now, ({ day }) => ledger.lines(...rangeOf(range, day.name), reportLines))
 
 /** The tracker over whatever ledger, catalog and events are there. */
 export const makeTracker = Effect.fnUntraced(function* (options: TrackerOptions) {
@@ -106,6 +116,7 @@ export const makeTracker = Effect.fnUntraced(function* (options: TrackerOptions)
     ...makeBooking(desk),
     ...makePausing(desk),
     state: stateOf(desk),
-    report: reportOf(desk)
+    report: reportOf(desk),
+    lines: linesOf(desk)
   }
 })

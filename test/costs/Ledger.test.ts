@@ -155,6 +155,27 @@ const suite = (name: string, backend: Layer.Layer<Ledger, unknown>) =>
       })
     )
 
+    it.effect("tells the finest lines, by day and then the dearest first", () =>
+      Effect.gen(function* () {
+        const ledger = yield* Ledger
+        yield* Effect.forEach(mixed, (row) => ledger.book([row]), { concurrency: 16 })
+        const lines = yield* ledger.lines("2026-10-01", "2026-10-02", 1000)
+        assert.strictEqual(
+          lines.reduce((total, line) => total + line.requests, 0),
+          40
+        )
+        const order = lines.map(({ costNanoUsd, day }) => [day, -costNanoUsd] as const)
+        assert.deepStrictEqual(
+          order,
+          order.toSorted(([a, x], [b, y]) => a.localeCompare(b) || x - y)
+        )
+        const dearest = mixed.findLast(({ day }) => day === "2026-10-01") ?? assert.fail("none")
+        const { agent, conversation, day, model, tenant } = dearest
+        assert.deepInclude(lines[0], { agent, conversation, day, model, tenant })
+        assert.lengthOf(yield* ledger.lines("2026-10-01", "2026-10-02", 3), 3)
+      })
+    )
+
     it.effect("keeps the dearest groups and adds up the others; days are never cut", () =>
       Effect.gen(function* () {
         const ledger = yield* Ledger

@@ -96,6 +96,7 @@ export const breakable = (inner: LedgerStore) => {
     costOf: (id) => guard(inner.costOf(id)),
     opening: (day) => guard(inner.opening(day)),
     report: (from, to, groups) => guard(inner.report(from, to, groups)),
+    lines: (from, to, limit) => guard(inner.lines(from, to, limit)),
     saveControl: (control) => guard(inner.saveControl(control))
   }
   return { state, store }
