@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect"
 import { cacheLifetimeMillis } from "../../context/CompactionPolicy.ts"
 import type { StoredMessage } from "../../domain/Conversation.ts"
 import { addTotals, type Metered, type MeterOptions, meter, noTotals, type Totals } from "./Meter.ts"
-import type { Bench, Player, PolicyName } from "./Policy.ts"
+import type { Bench, Player, Policy, PolicyName } from "./Policy.ts"
 import { policies } from "./policies.ts"
 import type { Transcript } from "./Transcript.ts"
 
@@ -23,16 +23,20 @@ const outputOf = (transcript: Transcript, point: number, { estimator, model }: B
   return tokens
 }
 
-/** Replays one conversation under one policy, with the recorded answers as upstream's. */
-export const play = Effect.fnUntraced(function* (
+/** `playWith` one of the named policies. */
+export const play = (transcript: Transcript, policy: PolicyName, bench: Bench, meterOptions: MeterOptions) =>
+  playWith(transcript, policies[policy], bench, meterOptions)
+
+/** Replays one conversation under a policy, with the recorded answers as upstream's. */
+export const playWith = Effect.fnUntraced(function* (
   transcript: Transcript,
-  policy: PolicyName,
+  policy: Policy,
   bench: Bench,
   meterOptions: MeterOptions
 ) {
   const started = yield* Clock.currentTimeMillis
   const { messages } = transcript
-  const player: Player = policies[policy](messages, bench)
+  const player: Player = policy(messages, bench)
   let totals: Totals = noTotals
   let raw = 0
   let said = 0

@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from "node:fs"
+import { Effect } from "effect"
+import { type Bench, type Policy, sharedTokens, tokensOf, type Unit } from "../../src/cli/replay/Policy.ts"
+import { requestPoints } from "../../src/cli/replay/play.ts"
+import { parseTranscripts } from "../../src/cli/replay/Transcript.ts"
+import { type Message, startsTurn } from "../../src/domain/Message.ts"
+
+export interface Probe {
+  readonly conversation: string
+  readonly kind: string
+  readonly answerKeywords: ReadonlyArray<string>
+  readonly onlyBeforeLast30: boolean
+}
+
+export const data = new URL("../../../shared/data/", import.meta.url)
+
+/** The simple peer: every prompt of the user, and the last 30 messages. */
+export const prompts: Policy = (history, { estimator, model }) => {
+  let sent: ReadonlyArray<Message> = []
+  let before: ReadonlyArray<Unit> = []
+  return {
+    prompt: (upTo) =>
+      Effect.sync(() => {
+        const recent = Math.max(0, upTo - 30)
+        sent = [...history.slice(0, recent).filter(startsTurn), ...history.slice(recent, upTo)]
+        const units = sent.map((message, index): Unit => {
+          const { tokens } = estimator.message(message, model)
+          return { key: message, tokens, breakpoint: index === sent.length - 1 }
+        })
+        const shared = sharedTokens(before, units)
+        before = units
+        return { tokens: tokensOf(units), shared, compaction: false }
+      }),
+    messages: () => sent
+  }
+}
+
+/** The context as one text: JSON escapes undone, so that keywords match what was said. */
+const textOf = (value: unknown): string => {
+  if (typeof value === "string") return value
+  if (Array.isArray(value)) return value.map(textOf).join("\n")
+  return typeof value === "object" && value !== null ? Object.values(value).map(textOf).join("\n") : String(value)
+}
+
+export const contextText = Effect.fnUntraced(function* (policy: Policy, conversation: string, bench: Bench) {
+  const file = new URL(`conversations/${conversation}.jsonl`, data)
+  const [transcript] = parseTranscripts(conversation, readFileSync(file, "utf8")).transcripts
+  if (transcript === undefined) return ""
+  const player = policy(transcript.messages, bench)
+  for (const point of requestPoints(transcript.messages)) yield* player.prompt(point)
+  return player
+    .messages()
+    .map((message) => textOf(message.content))
+    .join("\n")
+})
+
+/** The memory probes beside the project; none where they are not. */
+export const readProbes = (): ReadonlyArray<Probe> => {
+  const file = new URL("probes.json", data)
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : []
+}
+
+/** Which probes the context at the end of their conversation answers. */
+export const recalledBy = Effect.fnUntraced(function* (policy: Policy, probes: ReadonlyArray<Probe>, bench: Bench) {
+  const recalled = new Set<Probe>()
+  let chars = 0
+  for (const conversation of new Set(probes.map((p) => p.conversation))) {
+    const text = yield* contextText(policy, conversation, bench)
+    chars += text.length
+    for (const probe of probes) {
+      if (probe.conversation === conversation && probe.answerKeywords.every((word) => text.includes(word)))
+        recalled.add(probe)
+    }
+  }
+  return { recalled, chars }
+})
