@@ -23,6 +23,9 @@ import * as TokensAdmin from "./TokensAdmin.ts"
 /** What the Messages API itself accepts. */
 const maxBody = ByteSize.mebibytes(32)
 
+/** Clients of the live feed have nothing to say, in bytes. */
+const websocket = { maxPayload: 4096 }
+
 /** In-flight requests get this long after SIGTERM; then they are interrupted. */
 const gracefulShutdownTimeout = "20 seconds"
 
@@ -34,12 +37,16 @@ export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }
   Layer.merge(DashboardFiles.layer),
   Layer.merge(Gateway.layer),
   Layer.merge(WebSocket.layer),
-  Layer.provide(Feed.layer),
   Layer.merge(Errors.layer)
 )
 
+/** Who listens to the live feed would listen for ever: draining begins with a goodbye. */
+const hangUp = Layer.effectDiscard(Effect.flatMap(Feed, ({ close }) => Effect.addFinalizer(() => close)))
+
 /** The routes on whatever server is provided. The default access log is off: it costs a quarter of the throughput. */
-export const serve = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+export const serve = hangUp.pipe(
+  Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+  Layer.provide(Feed.layer),
   Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, maxBody))
 )
 
@@ -51,7 +58,7 @@ const listening = Layer.effectDiscard(
 export const layer = Layer.unwrap(
   Effect.map(Settings, ({ host, port }) =>
     Layer.merge(serve, listening).pipe(
-      Layer.provide(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout }))
+      Layer.provide(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout, websocket }))
     )
   )
 )

@@ -9,9 +9,12 @@ export interface Frame {
   readonly json: string
 }
 
-/** Where frames go. `take` never waits; false: it cannot keep up, and gets nothing more. */
+/** Where frames go. Neither ever waits. */
 export interface Sink {
+  /** False: it cannot keep up, and gets nothing more. */
   readonly take: (frames: ReadonlyArray<Frame>) => Effect.Effect<boolean>
+  /** The server shuts down. */
+  readonly end: Effect.Effect<void>
 }
 
 export interface Wish {
@@ -77,6 +80,8 @@ export class Feed extends Context.Service<
     /** Hands frames to the sink until the scope closes. The first ones are given before this returns. */
     readonly join: (wish: Wish) => Effect.Effect<void, never, Scope.Scope>
     readonly members: Effect.Effect<number>
+    /** Says goodbye to everybody, also to whoever comes later. */
+    readonly close: Effect.Effect<void>
   }
 >()("sluice/http/Feed") {
   static readonly layer = Layer.effect(
@@ -85,6 +90,7 @@ export class Feed extends Context.Service<
       const events = yield* Events
       const members = new Set<Member>()
       let last = 0
+      let closed = false
 
       const give = (member: Member, frames: ReadonlyArray<Frame>): Effect.Effect<void> => {
         if (frames.length === 0) return Effect.void
@@ -124,6 +130,7 @@ export class Feed extends Context.Service<
 
       const join = Effect.fnUntraced(function* (wish: Wish) {
         const { sink, tenant } = wish
+        if (closed) return yield* sink.end
         const early: Array<Frame> = []
         const member: Member = { tenant, sink, last: 0, early }
         yield* Effect.acquireRelease(
@@ -140,7 +147,11 @@ export class Feed extends Context.Service<
       yield* Effect.forkScoped(Stream.runForEachArray(yield* events.listen, broadcast))
       const beat = Effect.suspend(() => toAll((member) => [heartbeat(Math.max(last, member.last))]))
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(heartbeatEvery), beat)))
-      return Feed.of({ join, members: Effect.sync(() => members.size) })
+      const close = Effect.suspend(() => {
+        closed = true
+        return Effect.forEach([...members], ({ sink }) => sink.end, { discard: true })
+      })
+      return Feed.of({ join, members: Effect.sync(() => members.size), close })
     })
   )
 }

@@ -23,6 +23,7 @@ export const sse = Effect.fnUntraced(function* (
 ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, never, Scope.Scope | HttpServerRequest.HttpServerRequest> {
   const waiting = yield* Queue.unbounded<Uint8Array, Cause.Done>()
   const sink: Sink = {
+    end: Effect.asVoid(Queue.end(waiting)),
     take: (frames) =>
       Effect.suspend(() => {
         const full = Queue.sizeUnsafe(waiting) + frames.length > mostWaiting

@@ -1,8 +1,9 @@
 import type { Socket as NetSocket } from "node:net"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Exit } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerRespondable, HttpServerResponse } from "effect/http"
 import { Socket } from "effect/socket"
+import { Tokens } from "../../access/Tokens.ts"
 import { Settings } from "../../Settings.ts"
 import { visitorOf } from "../Access.ts"
 import { Forbidden, InvalidRequest, TooManyListeners } from "../Problem.ts"
@@ -15,7 +16,8 @@ const mostWaiting = 1024 * 1024
 /** Connections at once. */
 const mostMembers = 4_096
 /** "Try again later": the close code for a reader that is too slow. */
-const tooSlow = 1013
+const tooSlow = new Socket.CloseEvent(1013, "too slow")
+const goingAway = new Socket.CloseEvent(1001, "shutting down")
 /** How long a dropped reader has to see the close code. */
 const grace = "5 seconds"
 
@@ -45,11 +47,11 @@ const isUpgrade = ({ headers }: Request): boolean => headers.upgrade?.toLowerCas
 
 /** Who may listen, to what, from when. */
 const admitted = Effect.fnUntraced(function* (request: Request, members: number) {
-  const settings = yield* Settings
+  const [settings, tokens] = [yield* Settings, yield* Tokens]
   if (!fromHere(request)) {
     return yield* Effect.fail(new Forbidden({ detail: "A page of another site may not listen here." }))
   }
-  const { tenant } = yield* visitorOf(settings, withToken(request))
+  const { tenant } = yield* visitorOf(settings, tokens, withToken(request))
   if (!isUpgrade(request)) {
     const detail = "This is a WebSocket: connect with ws:// or wss://, or read /api/events."
     return yield* Effect.fail(new InvalidRequest({ detail }))
@@ -65,13 +67,14 @@ const admitted = Effect.fnUntraced(function* (request: Request, members: number)
  * connection beneath it decides.
  */
 const sinkOf = (writer: Socket.Writer, connection: NetSocket, dropped: Deferred.Deferred<void>): Sink => ({
+  end: Effect.andThen(Effect.ignore(writer.write(goingAway)), Deferred.done(dropped, Exit.void)),
   take: (frames: ReadonlyArray<Frame>) =>
     Effect.suspend(() => {
       const [first, ...others] = frames.map(({ json }) => json)
       if (first === undefined) return Effect.succeed(true)
       if (connection.writableLength <= mostWaiting) return Effect.as(writer.writeAll([first, ...others]), true)
       Deferred.doneUnsafe(dropped, Effect.void)
-      return Effect.as(writer.write(new Socket.CloseEvent(tooSlow, "too slow")), false)
+      return Effect.as(writer.write(tooSlow), false)
     }).pipe(Effect.catch(() => Effect.succeed(false)))
 })
 
