@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, Redacted } from "effect"
+import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
 import type { SqlClient } from "effect/sql"
 import { fromUsd } from "../domain/Money.ts"
 import { Settings, type SettingsShape } from "../Settings.ts"
@@ -10,6 +10,9 @@ import { type Entry, makeMemoryStore, makeSqlStore, type TokenStore } from "./To
 
 export { Grant, NewToken, TokenExists, TokenName, TokensUnavailable, TooManyAttempts } from "./Grant.ts"
 export { Tenants } from "./Tenants.ts"
+
+/** Whose token it is: the operator's, or a tenant's. */
+export type Bearer = "admin" | Grant
 
 /** How soon a token that another process made or revoked is noticed. */
 const refreshEvery = "10 seconds"
@@ -46,6 +49,7 @@ const grantOf = (request: NewToken, createdAt: number): Grant => ({
 const make = Effect.fnUntraced(function* (store: TokenStore) {
   const settings = yield* Settings
   const fixed = ofEnvironment(settings)
+  const admin = Option.map(settings.adminToken, (token) => digestOf(Redacted.value(token)))
   const attempts = new FailedAttempts()
   let grants = byDigest(fixed)
   let tenants = byName(fixed)
@@ -65,17 +69,20 @@ const make = Effect.fnUntraced(function* (store: TokenStore) {
     Effect.forkScoped
   )
 
+  const bearerOf = (digest: string): Bearer | undefined => {
+    if (Option.exists(admin, (expected) => isSameDigest(expected, digest))) return "admin"
+    const entry = grants.get(digest)
+    return entry !== undefined && isSameDigest(entry.digest, digest) ? entry.grant : undefined
+  }
+
   const present = Effect.fnUntraced(function* (token: string, client: string) {
     const digest = digestOf(token)
     const now = yield* Clock.currentTimeMillis
     const wait = attempts.wait(client, digest, now)
     if (wait > 0) return yield* new TooManyAttempts({ retryAfterMillis: wait })
-    const entry = grants.get(digest)
-    if (entry !== undefined && isSameDigest(entry.digest, digest)) {
-      attempts.succeeded(client, digest)
-      return entry.grant
-    }
-    return undefined
+    const bearer = bearerOf(digest)
+    if (bearer !== undefined) attempts.succeeded(client, digest)
+    return bearer
   })
 
   const add = Effect.fnUntraced(function* (request: NewToken) {
@@ -102,14 +109,14 @@ const make = Effect.fnUntraced(function* (store: TokenStore) {
   return Context.make(Tokens, tokens).pipe(Context.add(Tenants, shared))
 })
 
-/** Who may use the gateway: tokens of GATEWAY_TOKENS and of the database. Kept as digests, compared in constant time. */
+/** Who may come in: ADMIN_TOKEN, and for the gateway tokens of GATEWAY_TOKENS and of the database. Kept as digests, compared in constant time. */
 export class Tokens extends Context.Service<
   Tokens,
   {
-    /** No token exists: the gateway is open to processes of this machine, and to nobody else. */
+    /** No tenant has a token: the gateway is open to processes of this machine, and to nobody else. */
     readonly isEmpty: Effect.Effect<boolean>
-    /** What this token grants; undefined when it is none of ours. Fails while its client has presented too many wrong ones. */
-    readonly present: (token: string, client: string) => Effect.Effect<Grant | undefined, TooManyAttempts>
+    /** Whose token it is; undefined when it is none of ours. Fails while its client has presented too many wrong ones. */
+    readonly present: (token: string, client: string) => Effect.Effect<Bearer | undefined, TooManyAttempts>
     /** A client presented a token that is wrong. */
     readonly failed: (client: string) => Effect.Effect<void>
     readonly list: Effect.Effect<ReadonlyArray<Grant>, TokensUnavailable>

@@ -1,8 +1,8 @@
-import { hash, timingSafeEqual } from "node:crypto"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, type Exit, Layer, Option } from "effect"
 import { HttpServerRequest } from "effect/http"
+import { Tokens } from "../access/Tokens.ts"
 import { Settings, type SettingsShape } from "../Settings.ts"
-import { Access, AdminOnly, CurrentVisitor, type Visitor } from "./ApiAccess.ts"
+import { Access, AdminOnly, CurrentVisitor, PromptReaders, type Visitor } from "./ApiAccess.ts"
 import { Forbidden, Unauthorized } from "./Problem.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -24,50 +24,64 @@ const forwarded = ({ headers }: Request): boolean =>
 export const isLocal = (request: Request): boolean =>
   Option.exists(request.peerAddress, (peer) => loopback.test(peer)) && !forwarded(request) && !fromOtherSite(request)
 
-const digest = (token: string): Buffer => hash("sha256", token, "buffer")
-
-/** Digests have one length, so that comparing takes the same time whatever was sent. */
-const sameToken = (expected: Redacted.Redacted, given: Buffer): boolean =>
-  timingSafeEqual(digest(Redacted.value(expected)), given)
-
 const bearer = /^Bearer +(\S+) *$/i
 
 const tokenOf = ({ headers }: Request): string | undefined =>
   bearer.exec(headers.authorization ?? "")?.[1] ?? headers["x-api-key"]
 
-const known = (settings: SettingsShape, token: string): Visitor | undefined => {
-  const given = digest(token)
-  if (Option.exists(settings.adminToken, (expected) => sameToken(expected, given))) return { admin: true, tenant: null }
-  let tenant: string | null = null
-  for (const [name, expected] of settings.gatewayTokens) if (sameToken(expected, given)) tenant = name
-  return tenant === null ? undefined : { admin: false, tenant }
-}
-
 const needsToken = () =>
   new Unauthorized({
-    detail: "Send ADMIN_TOKEN or a token of GATEWAY_TOKENS as `Authorization: Bearer …` or `x-api-key`."
+    detail: "Send ADMIN_TOKEN or a gateway token as `Authorization: Bearer …` or `x-api-key`."
   })
 
-/** Who asks. A wrong token is refused even from this machine, unless no token is configured at all. */
-export const visitorOf = (settings: SettingsShape, request: Request): Effect.Effect<Visitor, Unauthorized> => {
-  const token = tokenOf(request)
-  const configured = Option.isSome(settings.adminToken) || settings.gatewayTokens.size > 0
-  const visitor = token === undefined || !configured ? undefined : known(settings, token)
-  if (visitor !== undefined) return Effect.succeed(visitor)
-  if ((token === undefined || !configured) && isLocal(request)) {
-    return Effect.succeed({ admin: Option.isNone(settings.adminToken), tenant: null })
+const local = ({ adminToken }: SettingsShape, readsPrompts: boolean): Visitor => ({
+  admin: Option.isNone(adminToken),
+  tenant: null,
+  readsPrompts
+})
+
+/** Who shows this token. A wrong one is counted against its client, who has to wait after too many. */
+const bearerVisitor = Effect.fnUntraced(function* (tokens: Tokens["Service"], token: string, client: string) {
+  const shown = yield* tokens
+    .present(token, client)
+    .pipe(Effect.catchTag("TooManyAttempts", ({ message }) => new Unauthorized({ detail: message })))
+  if (shown !== undefined) {
+    return { admin: shown === "admin", tenant: shown === "admin" ? null : shown.name, readsPrompts: true }
   }
-  return Effect.fail(needsToken())
-}
+  yield* tokens.failed(client)
+  return yield* Effect.fail(needsToken())
+})
+
+/** Who asks. A wrong token is refused even from this machine, unless no token is configured at all. */
+export const visitorOf = Effect.fnUntraced(function* (
+  settings: SettingsShape,
+  tokens: Tokens["Service"],
+  request: Request
+): Effect.fn.Return<Visitor, Unauthorized> {
+  const token = tokenOf(request)
+  const configured = Option.isSome(settings.adminToken) || !(yield* tokens.isEmpty)
+  if (token !== undefined && configured) {
+    const client = Option.getOrElse(request.peerAddress, () => "")
+    return yield* bearerVisitor(tokens, token, client)
+  }
+  return isLocal(request) ? local(settings, !configured) : yield* Effect.fail(needsToken())
+})
 
 const accessLayer = Layer.effect(
   Access,
   Effect.gen(function* () {
-    const settings = yield* Settings
+    const [settings, tokens] = [yield* Settings, yield* Tokens]
+    const known = new WeakMap<object, Exit.Exit<Visitor, Unauthorized>>()
+    /** Found out once a request, though both schemes ask: a wrong token is one wrong token. */
+    const visitor = Effect.fnUntraced(function* (request: Request) {
+      const exit = known.get(request.source) ?? (yield* Effect.exit(visitorOf(settings, tokens, request)))
+      known.set(request.source, exit)
+      return yield* exit
+    })
     // Both headers are read here, so that a token in either counts: the declared schemes only document them.
     const check = <A, E, R>(self: Effect.Effect<A, E, R | CurrentVisitor>) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        Effect.flatMap(visitorOf(settings, request), (visitor) => Effect.provideService(self, CurrentVisitor, visitor))
+        Effect.flatMap(visitor(request), (found) => Effect.provideService(self, CurrentVisitor, found))
       )
     return Access.of({ bearer: check, apiKey: check })
   })
@@ -82,4 +96,15 @@ const mustBeAdmin = (visitor: Visitor): Effect.Effect<void, Unauthorized | Forbi
 
 const adminLayer = Layer.succeed(AdminOnly, (self) => Effect.andThen(Effect.flatMap(CurrentVisitor, mustBeAdmin), self))
 
-export const layer: Layer.Layer<Access | AdminOnly, never, Settings> = Layer.merge(accessLayer, adminLayer)
+const mustReadPrompts = ({ readsPrompts }: Visitor): Effect.Effect<void, Unauthorized> =>
+  readsPrompts ? Effect.void : Effect.fail(needsToken())
+
+const promptsLayer = Layer.succeed(PromptReaders, (self) =>
+  Effect.andThen(Effect.flatMap(CurrentVisitor, mustReadPrompts), self)
+)
+
+export const layer: Layer.Layer<Access | AdminOnly | PromptReaders, never, Settings | Tokens> = Layer.mergeAll(
+  accessLayer,
+  adminLayer,
+  promptsLayer
+)

@@ -7,6 +7,8 @@ export interface Visitor {
   readonly admin: boolean
   /** The only tenant that this visitor may see; null for all. */
   readonly tenant: string | null
+  /** False for a local process that showed no token though there are some: it may look at figures, not at prompts. */
+  readonly readsPrompts: boolean
 }
 
 export class CurrentVisitor extends Context.Service<CurrentVisitor, Visitor>()("sluice/http/CurrentVisitor") {}
@@ -19,6 +21,12 @@ export class Access extends HttpApiMiddleware.Service<Access, { provides: Curren
   error: Unauthorized,
   security: { bearer: HttpApiSecurity.bearer, apiKey: HttpApiSecurity.apiKey({ key: "x-api-key" }) }
 }) {}
+
+/** Whoever may read prompts. Needs `Access` around it. */
+export class PromptReaders extends HttpApiMiddleware.Service<PromptReaders, { requires: CurrentVisitor }>()(
+  "sluice/http/PromptReaders",
+  { error: Unauthorized }
+) {}
 
 /** `ADMIN_TOKEN`, or a local process when none is configured. Needs `Access` around it. */
 export class AdminOnly extends HttpApiMiddleware.Service<AdminOnly, { requires: CurrentVisitor }>()(

@@ -3,7 +3,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { Priority } from "../domain/Caller.ts"
 import { Band, Conversation, StoredMessage } from "../domain/Conversation.ts"
 import { Content } from "../domain/Message.ts"
-import { Access } from "./ApiAccess.ts"
+import { Access, PromptReaders } from "./ApiAccess.ts"
 import { Reduction } from "./ApiSchemas.ts"
 import { TurnSse } from "./ApiTurn.ts"
 import { Forbidden, storageProblems, turnProblems } from "./Problem.ts"
@@ -89,8 +89,10 @@ export class ApiConversations extends HttpApiGroup.make("conversations")
       query: { before: Schema.optionalKey(Schema.Natural), limit: Schema.optionalKey(Limit) },
       success: MessagePage,
       error: storageProblems
-    }),
-    HttpApiEndpoint.get("context", "/:id/context", { params, success: ContextView, error: turnProblems }),
+    }).middleware(PromptReaders),
+    HttpApiEndpoint.get("context", "/:id/context", { params, success: ContextView, error: turnProblems }).middleware(
+      PromptReaders
+    ),
     HttpApiEndpoint.post("send", "/:id/messages", {
       params,
       payload: NewTurn,

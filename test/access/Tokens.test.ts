@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { digestOf } from "../../src/access/Digest.ts"
@@ -8,7 +8,10 @@ import { Database } from "../../src/chat/Database.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
 import { Settings } from "../../src/Settings.ts"
 
-const settings = Settings.layerWith({ gatewayTokens: new Map([["fixed", Redacted.make("from-the-environment")]]) })
+const settings = Settings.layerWith({
+  adminToken: Option.some(Redacted.make("the-operators")),
+  gatewayTokens: new Map([["fixed", Redacted.make("from-the-environment")]])
+})
 const memory = Tokens.layerMemory.pipe(Layer.provide(settings))
 const none = Tokens.layerMemory.pipe(Layer.provide(Settings.layerWith({})))
 
@@ -51,9 +54,14 @@ describe("gateway tokens", () => {
     Effect.gen(function* () {
       const tokens = yield* Tokens
       const grant = yield* tokens.present("from-the-environment", "c")
-      assert.strictEqual(grant?.name, "fixed")
-      assert.strictEqual(grant?.source, "environment")
+      assert.deepInclude(grant, { name: "fixed", source: "environment" })
       assert.isFalse(yield* tokens.revoke("fixed"))
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("of the operator is no tenant's", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* (yield* Tokens).present("the-operators", "c"), "admin")
     }).pipe(Effect.provide(memory))
   )
 

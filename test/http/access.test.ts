@@ -76,4 +76,24 @@ describe("access", () => {
       assert.strictEqual((yield* Effect.provide(list, server())).status, 200)
     })
   )
+
+  for (const settings of [admin, tenants]) {
+    it.effect(`what shows prompts needs a token once there is one: ${Object.keys(settings)[0]}`, () =>
+      Effect.gen(function* () {
+        for (const page of ["messages", "context"]) {
+          assert.strictEqual((yield* call("GET", `/api/conversations/c3/${page}`)).status, 401, page)
+        }
+        assert.strictEqual((yield* call("GET", "/api/metrics/costs")).status, 200)
+      }).pipe(Effect.provide(server({ settings })))
+    )
+  }
+
+  it.effect("guessing stops after ten wrong tokens, also at what would have been right", () =>
+    Effect.gen(function* () {
+      for (let n = 0; n < 10; n++) assert.strictEqual((yield* clear(bearer(`guess-${n}`))).status, 401)
+      const late = yield* clear(bearer("s3cret-admin"))
+      assert.strictEqual(late.status, 401)
+      assert.include(json(late).detail, "Too many wrong tokens")
+    }).pipe(Effect.provide(server({ settings: admin })))
+  )
 })

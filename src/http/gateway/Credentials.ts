@@ -1,10 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http"
 import { Effect, Option, Redacted } from "effect"
 import type { HttpServerRequest } from "effect/http"
-import { digestOf, isSameDigest, tokenPrefix } from "../../access/Digest.ts"
+import { digestOf, tokenPrefix } from "../../access/Digest.ts"
 import type { Grant, Tokens, TooManyAttempts } from "../../access/Tokens.ts"
 import type { Forward } from "../../claude/ClaudeService.ts"
-import type { SettingsShape } from "../../Settings.ts"
 import { isLocal } from "../Access.ts"
 import { type Refusal, refusal } from "./Failure.ts"
 
@@ -59,16 +58,11 @@ const ofClient = ({ scheme, secret }: Presented): Credentials => ({
 })
 
 /** Decides who asks. A token of this gateway never leaves it, not even one that was revoked. */
-export const makeCredentials = (settings: SettingsShape, tokens: Tokens["Service"]) => {
-  const admin = Option.map(settings.adminToken, (token) => digestOf(Redacted.value(token)))
-  const isAdmin = (secret: string): boolean =>
-    Option.exists(admin, (expected) => isSameDigest(expected, digestOf(secret)))
-
+export const makeCredentials = (tokens: Tokens["Service"]) => {
   const grantFor = Effect.fnUntraced(function* (shown: ReadonlyArray<Presented>, client: string) {
     for (const { secret } of shown) {
-      const grant = yield* tokens.present(secret, client)
-      if (grant !== undefined) return ofGrant(grant)
-      if (isAdmin(secret)) return ofServer
+      const bearer = yield* tokens.present(secret, client)
+      if (bearer !== undefined) return bearer === "admin" ? ofServer : ofGrant(bearer)
     }
     return undefined
   })
@@ -78,7 +72,7 @@ export const makeCredentials = (settings: SettingsShape, tokens: Tokens["Service
     headers: IncomingHttpHeaders
   ): Effect.fn.Return<Credentials, Refusal | TooManyAttempts> {
     const shown = presented(headers)
-    const isOpen = Option.isNone(admin) && (yield* tokens.isEmpty)
+    const isOpen = yield* tokens.isEmpty
     const client = Option.getOrElse(request.peerAddress, () => "")
     const [first] = shown
     if (first === undefined) return isOpen && isLocal(request) ? ofServer : yield* Effect.fail(noCredentials)

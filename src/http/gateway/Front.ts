@@ -43,7 +43,7 @@ const told = (cause: Cause.Cause<GatewayError>, requestId: string): Effect.Effec
 
 export const makeFront = Effect.gen(function* () {
   const settings = yield* Settings
-  const authenticate = makeCredentials(settings, yield* Tokens)
+  const authenticate = makeCredentials(yield* Tokens)
   const nextId = yield* makeIds
 
   const answer: Front["answer"] = (request, respond) =>
