@@ -41,6 +41,11 @@ export class ContextManager extends Context.Service<
     ) => Effect.Effect<PreparedContext, ContextTooLarge | ConversationNotFound | ChatRepoError>
     /** Tells the manager what was just stored, so that the next `prepare` need not read it again. */
     readonly appended: (conversation: string, messages: ReadonlyArray<StoredMessage>) => Effect.Effect<void>
+    /**
+     * Makes the next `prepare` leave out all thinking up to now, for a history that upstream refused. Answers whether
+     * that changes anything: if not, trying again will not help.
+     */
+    readonly repair: (conversation: string) => Effect.Effect<boolean, ConversationNotFound | ChatRepoError>
     readonly stats: (conversation: string) => Effect.Effect<ContextStats, ConversationNotFound | ChatRepoError>
     /** The newest turns of a stateless request that fit `maxTokens`, cut only where a turn starts. */
     readonly trimToLimit: (
@@ -233,6 +238,11 @@ const makeManaged = Effect.gen(function* () {
     yield* state.lock.withPermits(1)(Effect.sync(() => state.context.append(messages, bare.model)))
   })
 
+  const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
+    const state = yield* find(id)
+    return yield* state.lock.withPermits(1)(Effect.sync(() => state.context.withoutThinking()))
+  })
+
   const stats = Effect.fn("ContextManager.stats")(function* (id: string) {
     const state = yield* find(id)
     return yield* state.lock.withPermits(1)(
@@ -244,7 +254,7 @@ const makeManaged = Effect.gen(function* () {
     )
   })
 
-  return ContextManager.of({ prepare, appended, stats, trimToLimit: trimmer(estimator) })
+  return ContextManager.of({ prepare, appended, repair, stats, trimToLimit: trimmer(estimator) })
 })
 
 const makeUntouched = Effect.gen(function* () {
@@ -277,6 +287,7 @@ const makeUntouched = Effect.gen(function* () {
   return ContextManager.of({
     prepare,
     appended: () => Effect.void,
+    repair: () => Effect.succeed(false),
     stats: (id) =>
       Effect.map(prepare(id, { model: settings.orchestratorModel }), (prepared) =>
         statsOf(id, prepared, settings.maxContextTokens, 0)

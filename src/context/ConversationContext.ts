@@ -9,6 +9,7 @@ import { acceptableShare, plans } from "./Plans.ts"
 import { opening, openingBreakpoints, requestOf, withBreakpoint } from "./Prepared.ts"
 import { type ContextEntry, ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
 import { Renderer } from "./Renderer.ts"
+import { hasThinking } from "./Shrink.ts"
 import type { Summarizer } from "./Summarizer.ts"
 
 export interface ContextOptions {
@@ -96,6 +97,15 @@ export class ConversationContext {
       if (!decision.compact) return Effect.succeed(this.sent(this.prepared(shell, before, decision)))
       return Effect.map(this.compact(shell), (after) => this.sent(this.prepared(shell, after, decision)))
     })
+  }
+
+  /** Leaves out all thinking of the messages it has, for a history that upstream refused; false when there was none left. */
+  withoutThinking(): boolean {
+    const held = this.retained.some(
+      (message) => message.seq >= this.layout.thinkingFrom && hasThinking(message.content)
+    )
+    if (held) this.adopt({ ...this.layout, thinkingFrom: this.next })
+    return held
   }
 
   private sent(prepared: PreparedContext): PreparedContext {

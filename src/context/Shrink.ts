@@ -79,8 +79,10 @@ export const shrinkContent = (content: Content, chars: number): Content => {
   return content.map((block) => shrinkBlock(block, chars))
 }
 
+export const hasThinking = (content: Content): boolean => typeof content !== "string" && content.some(isThinking)
+
 export const withoutThinking = (content: Content): Content =>
-  typeof content === "string" || !content.some(isThinking) ? content : content.filter((block) => !isThinking(block))
+  typeof content === "string" || !hasThinking(content) ? content : content.filter((block) => !isThinking(block))
 
 /** The longest block of a content, in characters: what shrinking can gain from. */
 export const longestBlock = (content: Content): number =>

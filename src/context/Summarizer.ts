@@ -1,33 +1,12 @@
 import { Context, Effect, Layer } from "effect"
-import type { Detail, StoredMessage } from "../domain/Conversation.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { extract, merge, title } from "./Extractive.ts"
+import type { MergeRequest, Summary, SummaryRequest } from "./Summary.ts"
 import { SummaryWriter } from "./SummaryWriter.ts"
 import { makeWritten } from "./WrittenSummarizer.ts"
 
-/** A run of whole turns (or whole tool rounds) to condense. */
-export interface SummaryRequest {
-  readonly conversation: string
-  readonly detail: Detail
-  readonly messages: ReadonlyArray<StoredMessage>
-  /** The summary's text must not count more tokens than this. */
-  readonly maxTokens: number
-  readonly model: string
-}
-
-/** Older summaries, in order, that are to become one. */
-export interface MergeRequest {
-  readonly conversation: string
-  readonly texts: ReadonlyArray<string>
-  readonly maxTokens: number
-  readonly model: string
-}
-
-export interface Summary {
-  readonly text: string
-  readonly tokens: number
-}
+export type { MergeRequest, Summary, SummaryRequest } from "./Summary.ts"
 
 /** Condenses messages to one text. Never fails: whatever goes wrong inside, an extractive summary comes back. */
 export class Summarizer extends Context.Service<

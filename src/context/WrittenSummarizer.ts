@@ -5,13 +5,13 @@ import type { StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, isText, isToolResult, isToolUse } from "../domain/Message.ts"
 import { pack, title, widths } from "./Extractive.ts"
 import { factsOf } from "./Facts.ts"
-import type { Summarizer, Summary, SummaryRequest } from "./Summarizer.ts"
+import type { Summarizes, Summary, SummaryRequest } from "./Summary.ts"
 import type { SummaryWriter } from "./SummaryWriter.ts"
 import { headAndTail, textOf } from "./Text.ts"
 import { dropped, groundedFacts } from "./Verified.ts"
 
 export interface WrittenOptions {
-  readonly extractive: Summarizer["Service"]
+  readonly extractive: Summarizes
   readonly writer: SummaryWriter["Service"]
   readonly agentTools: ReadonlySet<string>
   readonly words: number

@@ -64,6 +64,16 @@ export const Event = Schema.TaggedUnion({
     tokensBefore: Schema.Natural,
     tokensAfter: Schema.Natural,
     segments: Schema.Natural
+  },
+  PromptCacheMiss: {
+    conversation: Schema.String,
+    model: Schema.String,
+    cause: Schema.Literals(["model", "system", "tools", "messages"]).annotate({
+      description: "what changed since the previous request"
+    }),
+    expectedTokens: Schema.Natural,
+    readTokens: Schema.Natural,
+    costNanoUsd: NanoUsd.annotate({ description: "what writing cost more than reading would have" })
   }
 })
 export type Event = typeof Event.Type

@@ -4,6 +4,7 @@ import { MessageSearch } from "../chat/MessageSearch.ts"
 import { ContextManager } from "../context/ContextManager.ts"
 import { CostTracker } from "../costs/CostTracker.ts"
 import type { Content } from "../domain/Message.ts"
+import { Events } from "../events/Events.ts"
 import { Governor } from "../governor/Governor.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
@@ -56,6 +57,7 @@ export class Orchestrator extends Context.Service<
         estimator,
         context: yield* ContextManager,
         governor: yield* Governor,
+        events: yield* Events,
         builtins: [
           reportCost(yield* CostTracker),
           listAgents(repo),

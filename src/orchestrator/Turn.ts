@@ -5,9 +5,11 @@ import { type Caller, defaultCaller } from "../domain/Caller.ts"
 import type { Agent, Conversation } from "../domain/Conversation.ts"
 import type { Content, ToolResultBlock } from "../domain/Message.ts"
 import type { AssistantMessage, MessagesRequest, StreamEvent } from "../domain/MessagesRequest.ts"
-import type { Governor, Settlement } from "../governor/Governor.ts"
+import type { Events } from "../events/Events.ts"
+import type { Governor, GovernorError, Settlement } from "../governor/Governor.ts"
 import type { Model } from "../models/ModelCatalog.ts"
 import * as Agents from "./agents.ts"
+import { CacheWatch } from "./CacheWatch.ts"
 import { callsOf, makeTranscript, type TranscriptDeps } from "./Transcript.ts"
 import type { OrchestratorError, SendOptions, Tool, TurnEvent } from "./TurnEvent.ts"
 import { TooManyToolRounds } from "./TurnEvent.ts"
@@ -18,6 +20,7 @@ export interface TurnDeps extends TranscriptDeps {
   readonly builtins: ReadonlyArray<Tool>
   readonly agentTools: ReadonlySet<string>
   readonly maxContextTokens: number
+  readonly events: Events["Service"]
 }
 
 /** One user message and what is needed to answer it. */
@@ -88,9 +91,16 @@ const statisticsOf = (prepared: PreparedContext, maxContextTokens: number) => ({
   segments: prepared.entries.filter((entry) => entry.segment).length
 })
 
+type UpstreamError = Extract<GovernorError, { readonly _tag: "ClaudeError" }>
+
+/** A 400 that names thinking or its signature: the only part of a prepared history that upstream may refuse. */
+const isAboutHistory = ({ reason }: UpstreamError): boolean =>
+  reason._tag === "Rejected" && reason.status === 400 && /signature|thinking/i.test(JSON.stringify(reason.body) ?? "")
+
 export const makeTurns = (deps: TurnDeps) => {
   const { agentTools, builtins, context, governor, maxContextTokens, repo } = deps
   const transcript = makeTranscript(deps)
+  const watch = new CacheWatch()
 
   const store = (turn: Turn, role: "assistant" | "user", content: Content) =>
     Effect.map(
@@ -117,6 +127,28 @@ export const makeTurns = (deps: TurnDeps) => {
         : yield* Effect.uninterruptible(store(turn, "assistant", message.content))
     return { message, seq: seq ?? 0, settlement: yield* stream.settlement } satisfies Answer
   }, Effect.scoped)
+
+  const watched = (turn: Turn, prepared: PreparedContext, settlement: Settlement, at: number) => {
+    const miss = watch.observe({ conversation: turn.conversation.id, model: turn.model, prepared, settlement, at })
+    return miss === undefined ? Effect.void : deps.events.publish(miss)
+  }
+
+  /** Asks; a history that upstream refuses is repaired once, in the log's sight, and asked again. Never twice. */
+  const askRepairing = Effect.fnUntraced(function* (turn: Turn, shell: Shell) {
+    const { id } = turn.conversation
+    const at = yield* Clock.currentTimeMillis
+    const prepared = yield* context.prepare(id, shell)
+    const repaired = Effect.fnUntraced(function* (error: UpstreamError) {
+      if (!isAboutHistory(error) || !(yield* context.repair(id))) return yield* error
+      yield* Effect.logWarning(
+        `Upstream refused the history of ${id}; it is sent once more without thinking: ${error.message}`
+      )
+      return yield* ask(turn, yield* context.prepare(id, shell))
+    })
+    const answer = yield* ask(turn, prepared).pipe(Effect.catchTag("ClaudeError", repaired))
+    yield* watched(turn, prepared, answer.settlement, at)
+    return { prepared, answer }
+  })
 
   /** Sub-agents are a convenience: no turn fails for them. */
   const note = (turn: Turn, seen: (at: number) => ReadonlyArray<Agent>) =>
@@ -162,8 +194,7 @@ export const makeTurns = (deps: TurnDeps) => {
     const settlements: Array<Settlement> = []
     yield* transcript.begin(id, turn.model.id, { role: "user", content: turn.content })
     for (let round = 0; round < rounds; round++) {
-      const prepared = yield* context.prepare(id, shell)
-      const answer = yield* ask(turn, prepared)
+      const { answer, prepared } = yield* askRepairing(turn, shell)
       settlements.push(answer.settlement)
       if (callsOf(answer.message).length === 0) {
         const { message } = answer

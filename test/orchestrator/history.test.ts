@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { ClaudeError, Rejected } from "../../src/claude/ClaudeError.ts"
+import { hasThinking } from "../../src/context/Shrink.ts"
+import type { Event } from "../../src/domain/Event.ts"
+import { nanoUsd } from "../../src/domain/Money.ts"
+import { Events } from "../../src/events/Events.ts"
+import { answer } from "../governor/world.ts"
+import { conversation, history, makeStage, send, tool } from "./stage.ts"
+
+const refusal = (message: string) =>
+  new ClaudeError({
+    reason: new Rejected({
+      status: 400,
+      body: { type: "error", error: { type: "invalid_request_error", message } },
+      headers: {},
+      requestId: null
+    })
+  })
+
+const thinking = { type: "thinking", thinking: "hm", signature: "bound elsewhere" }
+const thoughtful = answer("", { content: [thinking, { type: "text", text: "done" }] })
+
+describe("a history that upstream refuses", () => {
+  it.effect("is sent once more without thinking; storage keeps it", () => {
+    const stage = makeStage()
+    stage.upstream.reply = ({ messages }, n) =>
+      n === 0
+        ? thoughtful
+        : messages.some((m) => hasThinking(m.content))
+          ? refusal("Invalid `signature` in `thinking` block")
+          : answer("fine")
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      yield* send(id, "first")
+      const events = yield* send(id, "second")
+      assert.strictEqual(events.at(-1)?._tag, "Done")
+      assert.strictEqual(stage.upstream.requests.length, 3)
+      assert.isTrue((yield* history(id)).some((m) => hasThinking(m.content)))
+    }).pipe(Effect.provide(stage.layer))
+  })
+
+  it.effect("is not sent again and again, nor for another reason", () => {
+    const stage = makeStage()
+    let words = "Invalid `signature` in `thinking` block"
+    stage.upstream.reply = (_, n) => (n === 0 ? thoughtful : refusal(words))
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      yield* send(id, "first")
+      assert.strictEqual((yield* Effect.flip(send(id, "second")))._tag, "ClaudeError")
+      assert.strictEqual(stage.upstream.requests.length, 3)
+      assert.strictEqual((yield* Effect.flip(send(id, "third")))._tag, "ClaudeError")
+      assert.strictEqual(stage.upstream.requests.length, 4)
+      words = "max_tokens: must be greater than 0"
+      yield* Effect.flip(send(id, "fourth"))
+      assert.strictEqual(stage.upstream.requests.length, 5)
+    }).pipe(Effect.provide(stage.layer))
+  })
+})
+
+describe("a prompt cache that should have served", () => {
+  const usage = (read: number, written: number) => ({
+    input_tokens: 10,
+    output_tokens: 5,
+    cache_read_input_tokens: read,
+    cache_creation_input_tokens: written
+  })
+
+  const missesOf = (replies: ReadonlyArray<ReturnType<typeof usage>>, tools: ReadonlyArray<string>) => {
+    const stage = makeStage()
+    stage.upstream.reply = (_, n) => answer(`answer ${n}`, { usage: replies[n] ?? {} })
+    return Effect.gen(function* () {
+      const events = yield* Events
+      const seen: Array<Event> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(events.stream, (event) => Effect.sync(() => seen.push(event))),
+        { startImmediately: true }
+      )
+      const id = yield* conversation
+      for (const name of tools)
+        yield* send(id, `question for ${name}`, { tools: [tool(name, () => Effect.succeed("ok"))] })
+      yield* Effect.yieldNow
+      return seen.filter((event) => event._tag === "PromptCacheMiss")
+    }).pipe(Effect.scoped, Effect.provide(stage.layer))
+  }
+
+  it.effect("says nothing while it serves", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* missesOf([usage(0, 5_000), usage(5_000, 100)], ["a", "a"]), [])
+    })
+  )
+
+  it.effect("names what changed, and what that cost", () =>
+    Effect.gen(function* () {
+      const [miss] = yield* missesOf([usage(0, 5_000), usage(0, 5_100)], ["a", "b"])
+      assert.deepInclude(miss, {
+        cause: "tools",
+        expectedTokens: 5_010,
+        readTokens: 0,
+        costNanoUsd: nanoUsd(5_010 * 2_400)
+      })
+      const [other] = yield* missesOf([usage(0, 5_000), usage(0, 5_100)], ["a", "a"])
+      assert.deepInclude(other, { cause: "messages" })
+    })
+  )
+})
