@@ -17,7 +17,8 @@ interface Link {
   readonly digest: string
 }
 
-const digest = (text: string): string => hash("sha256", text, "base64url")
+/** A name for a text, as good as unique. */
+export const digest = (text: string): string => hash("sha256", text, "base64url")
 /** Never ambiguous: no canonical text looks like a digest. */
 const short = (text: string): string => (text.length <= inline ? text : digest(text))
 
@@ -29,8 +30,8 @@ const covers = (link: Link, messages: ReadonlyArray<Message>): boolean => {
   return true
 }
 
-const memoised = (make: (value: object) => string): ((value: object) => string) => {
-  const known = new WeakMap<object, string>()
+const memoised = <A>(make: (value: object) => A): ((value: object) => A) => {
+  const known = new WeakMap<object, A>()
   return (value) => {
     const found = known.get(value)
     if (found !== undefined) return found
@@ -40,8 +41,17 @@ const memoised = (make: (value: object) => string): ((value: object) => string) 
   }
 }
 
+/** Of a message, whatever its breakpoints: a name for its content, and its length. Read once while the message lives. */
+export const messageDigest = memoised((message) => {
+  const text = canonicalMessage(message as Message)
+  return { name: short(text), chars: text.length }
+})
+
+const namesOf = (messages: ReadonlyArray<Message>): string =>
+  messages.map((message) => messageDigest(message).name).join(",")
+
 /** The digest of a conversation. Each message is read once; a conversation that grew costs its new messages. */
-const makeChain = (messageDigest: (message: Message) => string) => {
+const makeChain = () => {
   const links = new WeakMap<Message, Array<Link>>()
 
   const longestKnown = (messages: ReadonlyArray<Message>): Link | undefined => {
@@ -58,7 +68,7 @@ const makeChain = (messageDigest: (message: Message) => string) => {
   }
 
   const extend = (previous: Link | undefined, run: ReadonlyArray<Message>): Link => {
-    const text = `${previous?.digest ?? ""}[${run.map(messageDigest).join(",")}`
+    const text = `${previous?.digest ?? ""}[${namesOf(run)}`
     const link: Link = { previous, depth: (previous?.depth ?? 0) + width, messages: run, digest: digest(text) }
     // A run is never empty.
     const last = run[width - 1] as Message
@@ -71,10 +81,7 @@ const makeChain = (messageDigest: (message: Message) => string) => {
     for (let at = link?.depth ?? 0; at + width <= messages.length; at += width) {
       link = extend(link, messages.slice(at, at + width))
     }
-    return `${link?.digest ?? ""}[${messages
-      .slice(link?.depth ?? 0)
-      .map(messageDigest)
-      .join(",")}]`
+    return `${link?.digest ?? ""}[${namesOf(messages.slice(link?.depth ?? 0))}]`
   }
 }
 
@@ -128,7 +135,7 @@ export type CacheKey = (request: MessagesRequest, tenant: string, betas?: Readon
 export const makeCacheKey = (): CacheKey => {
   const toolsDigest = byIdentity(canonicalTools)
   const systemDigest = lastOne(byIdentity(canonicalContent))
-  const chain = makeChain(memoised((message) => short(canonicalMessage(message as Message))))
+  const chain = makeChain()
 
   return (request, tenant, betas = []) => {
     const parts = [
