@@ -2,6 +2,7 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { version } from "../version.ts"
 import { ApiCache } from "./ApiCache.ts"
 import { ApiConversations } from "./ApiConversations.ts"
+import { ApiCosts } from "./ApiCosts.ts"
 import { ApiLive } from "./ApiLive.ts"
 import { ApiMetrics } from "./ApiMetrics.ts"
 import { ApiSystem } from "./ApiSystem.ts"
@@ -14,6 +15,7 @@ export class Api extends HttpApi.make("sluice")
   .add(ApiMetrics)
   .add(ApiLive)
   .add(ApiCache)
+  .add(ApiCosts)
   .add(ApiConversations)
   .add(ApiTokens)
   .middleware(Requests)

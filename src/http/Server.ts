@@ -8,6 +8,7 @@ import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
 import * as CacheAdmin from "./CacheAdmin.ts"
 import * as Conversations from "./Conversations.ts"
+import * as CostsAdmin from "./CostsAdmin.ts"
 import * as DashboardFiles from "./DashboardFiles.ts"
 import * as Docs from "./Docs.ts"
 import * as Errors from "./Errors.ts"
@@ -31,7 +32,8 @@ const gracefulShutdownTimeout = "20 seconds"
 
 /** Every route, over the services of the rooms. */
 export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([Health.layer, Metrics.layer, Live.layer, CacheAdmin.layer, TokensAdmin.layer, Conversations.layer]),
+  Layer.provide([Health.layer, Metrics.layer, Live.layer, Conversations.layer]),
+  Layer.provide([CacheAdmin.layer, CostsAdmin.layer, TokensAdmin.layer]),
   Layer.provide([Requests.layer, Access.layer]),
   Layer.merge(Docs.layer),
   Layer.merge(DashboardFiles.layer),

@@ -68,7 +68,7 @@ export const makeApi = (options: ApiOptions) => {
       get<ConversationPage>(`/api/conversations?limit=50${before === undefined ? "" : `&before=${before}`}`),
     context: (id: string) => get<ContextView>(`/api/conversations/${encodeURIComponent(id)}/context`),
     clearCache: () => call<{ readonly cleared: number }>("POST", "/api/cache/clear"),
-    resume: () => call<unknown>("POST", "/api/costs/resume")
+    resume: () => call<{ readonly paused: boolean }>("POST", "/api/costs/resume")
   }
 }
 

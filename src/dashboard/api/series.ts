@@ -34,9 +34,16 @@ const columnsOf = (points: ReadonlyArray<Point>): Series["columns"] => ({
   context: points.map((p) => p.contextPercent)
 })
 
-export const toSeries = ({ points }: SeriesMetrics): Series => ({
-  at: points.map(({ at }) => at / 1000),
-  columns: columnsOf(points)
-})
+/** Without the last point: its ten seconds are not over, and half a figure looks like a fall. */
+const whole = (points: SeriesMetrics["points"]): SeriesMetrics["points"] =>
+  points.length > 1 ? points.slice(0, -1) : points
+
+export const toSeries = ({ points: all }: SeriesMetrics): Series => {
+  const points = whole(all)
+  return {
+    at: points.map(({ at }) => at / 1000),
+    columns: columnsOf(points)
+  }
+}
 
 export const noSeries: Series = toSeries({ stepMillis: 10_000, points: [] })

@@ -30,6 +30,8 @@ export interface ChartOptions {
   readonly height: number
   /** The least that the vertical axis shows, so that a quiet hour looks quiet. */
   readonly top: number
+  /** The least that the horizontal axis shows, in seconds. */
+  readonly least: number
   readonly time: (seconds: number) => string
   readonly onCursor: (index: number | null) => void
   readonly Plot: typeof uPlot
@@ -51,7 +53,7 @@ const seriesOf = (root: Element, line: Line, Plot: typeof uPlot): uPlot.Series =
 
 /** Paints quietly: few grid lines, one scale, no legend of its own. */
 export const chartOptions = (root: Element, options: ChartOptions): uPlot.Options => {
-  const { height, lines, onCursor, Plot, time, top, width } = options
+  const { height, least, lines, onCursor, Plot, time, top, width } = options
   const muted = css(root, "muted")
   const grid = { stroke: css(root, "line"), width: 1 }
   const font = "12px system-ui, sans-serif"
@@ -63,9 +65,12 @@ export const chartOptions = (root: Element, options: ChartOptions): uPlot.Option
     padding: [10, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-    scales: { y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.08)] } },
+    scales: {
+      x: { range: (_, min, max) => [Math.min(min ?? 0, (max ?? 0) - least), max ?? 0] },
+      y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.08)] }
+    },
     axes: [
-      { stroke: muted, font, grid: still, ticks: still, size: 28, space: 70, values: (_, at) => at.map(time) },
+      { stroke: muted, font, grid: still, ticks: still, size: 28, space: 92, values: (_, at) => at.map(time) },
       { stroke: muted, font, grid, ticks: still, size: 62, space: 34, values: (_, at) => at.map((v) => format(v)) }
     ],
     series: [{}, ...lines.map((line) => seriesOf(root, line, Plot))],

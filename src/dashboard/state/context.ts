@@ -82,10 +82,15 @@ export const blocksOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
   return blocks
 }
 
+/** Requests that write summaries are about a conversation, not of it. */
+const summarizer = "summarizer"
+
 /** What a conversation sent and would have sent, request by request, as far as the live feed told it. */
 export const historyOf = (requests: ReadonlyArray<Request>, conversation: string) => {
   const own = requests
-    .filter((request) => request.conversation === conversation && request.cache !== "hit")
+    .filter(
+      (request) => request.conversation === conversation && request.cache !== "hit" && request.agent !== summarizer
+    )
     .toReversed()
   return {
     at: own.map(({ at }) => at / 1000),
@@ -99,10 +104,15 @@ export const pricedCompactions = (
   compactions: ReadonlyArray<Compaction>,
   requests: ReadonlyArray<Request>,
   conversation: string
-) =>
-  compactions
+) => {
+  const own = requests.filter((request) => request.conversation === conversation && request.agent !== summarizer)
+  return compactions
     .filter((compaction) => compaction.conversation === conversation)
-    .map((compaction) => ({
-      ...compaction,
-      next: requests.findLast((request) => request.conversation === conversation && request.at >= compaction.at)
-    }))
+    .map((compaction) => ({ ...compaction, next: own.findLast(({ at }) => at >= compaction.at) }))
+}
+
+/** What was paid for the summaries of a conversation, as far as the live feed told it. */
+export const summariesOf = (requests: ReadonlyArray<Request>, conversation: string) => {
+  const own = requests.filter((request) => request.conversation === conversation && request.agent === summarizer)
+  return { requests: own.length, nanoUsd: own.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0) }
+}
