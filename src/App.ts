@@ -23,6 +23,8 @@ import { TokenRateLimiter } from "./limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "./models/ModelCatalog.ts"
 import { ModelRouter } from "./models/ModelRouter.ts"
 import { Monitor } from "./observability/Monitor.ts"
+import { layerMetrics, Telemetry } from "./observability/Telemetry.ts"
+import { layerGovernor } from "./observability/Traced.ts"
 import { layerGovernedWriter } from "./orchestrator/GovernedWriter.ts"
 import { Orchestrator, type SendOptions, type TurnEvent } from "./orchestrator/Orchestrator.ts"
 import { Settings, type SettingsOverrides, type SettingsShape } from "./Settings.ts"
@@ -60,14 +62,15 @@ const conversing = context.pipe(Layer.provideMerge(MessageSearch.layer), Layer.p
 const watching = Layer.mergeAll(AlertRules.layer, layerAlertLog, layerWebhook)
 
 /** Every service over whatever upstream, database and settings are provided: to swap one, provide another. */
-export const layerServices = Layer.merge(Orchestrator.layer, Monitor.layer).pipe(
+export const layerServices = Layer.merge(Orchestrator.layer, layerMetrics).pipe(
+  Layer.provideMerge(Monitor.layer),
   Layer.provideMerge(Layer.merge(conversing, stateless)),
   Layer.provideMerge(summarizer),
-  Layer.provideMerge(Governor.layer),
+  Layer.provideMerge(layerGovernor),
   Layer.provideMerge(governing),
   Layer.provideMerge(Layer.merge(TokenEstimator.layer, Tokens.layer)),
   Layer.provideMerge(watching),
-  Layer.provideMerge(Layer.merge(ModelCatalog.layer, Events.layer))
+  Layer.provideMerge(Layer.mergeAll(ModelCatalog.layer, Events.layer, Telemetry.layer))
 )
 
 const upstream = Claude.layerRetrying.pipe(Layer.provide(Claude.layer))

@@ -58,12 +58,21 @@ export interface SettingsShape {
   readonly costTimeZone: string
   readonly orchestratorModel: string
   readonly modelRouting: boolean
+  /** Guess the task of a request that declares none; obeyed while `modelRouting` is on. */
+  readonly modelRoutingComplexity: boolean
   /** A JSON file that overrides or adds models. */
   readonly modelsFile: Option.Option<string>
   readonly adminToken: Option.Option<Redacted.Redacted>
   /** Tenant name → token. */
   readonly gatewayTokens: ReadonlyMap<string, Redacted.Redacted>
   readonly alertWebhookUrl: Option.Option<Redacted.Redacted>
+  readonly logLevel: "debug" | "info" | "warning" | "error"
+  readonly logFormat: "text" | "json"
+  readonly requestLogLevel: "info" | "debug" | "off"
+  /** Where OpenTelemetry is sent; nothing is exported without it. */
+  readonly otlpEndpoint: Option.Option<Redacted.Redacted>
+  /** Whether traces hold prompts and answers. */
+  readonly captureContent: boolean
 }
 
 /** Settings as an embedder or a test gives them; what is left out has its default. */

@@ -175,6 +175,9 @@ export const variables = {
   modelRouting: required("MODEL_ROUTING", flag, "off", {
     doc: "Chooses the model by the declared task; off leaves the requested model."
   }),
+  modelRoutingComplexity: required("MODEL_ROUTING_COMPLEXITY", flag, "off", {
+    doc: "With MODEL_ROUTING on, guesses the task of a request that declares none, by a rule of points."
+  }),
   modelsFile: optional("MODELS_FILE", path, {
     doc: "JSON file that overrides or adds models and prices, in the format of `src/models/models.json`."
   }),
@@ -264,7 +267,22 @@ export const variables = {
     "ALERT_WEBHOOK_URL",
     http,
     "Receives every alert as JSON. A `#secret` at its end is not sent: it signs each delivery (`x-sluice-signature`)."
-  )
+  ),
+  logLevel: required("LOG_LEVEL", oneOf("debug", "info", "warning", "error"), "info", {
+    doc: "The least important lines that are logged."
+  }),
+  logFormat: required("LOG_FORMAT", oneOf("text", "json"), "text", { doc: "How a line of the log is written." }),
+  requestLogLevel: required("REQUEST_LOG_LEVEL", oneOf("info", "debug", "off"), "info", {
+    doc: "Importance of the one line that tells of each governed request."
+  }),
+  otlpEndpoint: secret(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    http,
+    "An OpenTelemetry collector for traces, metrics and logs; docs/metrics.md lists what else OpenTelemetry's variables say."
+  ),
+  captureContent: required("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", flag, "false", {
+    doc: "Puts prompts and answers into traces."
+  })
 }
 
 export type VariableKey = keyof typeof variables

@@ -73,6 +73,8 @@ export { type LimiterStats, RateLimitError, type Reservation, TokenRateLimiter }
 export { type Model, ModelCatalog, type Prices } from "./models/ModelCatalog.ts"
 export { ModelRouter, type Route } from "./models/ModelRouter.ts"
 export { Monitor } from "./observability/Monitor.ts"
+export { layerRequestLog } from "./observability/RequestLog.ts"
+export { Telemetry } from "./observability/Telemetry.ts"
 export {
   InvalidMessage,
   Orchestrator,

@@ -3,20 +3,21 @@ import { Command } from "effect/cli"
 import { lazy } from "./lazy.ts"
 import { whileAsked } from "./whileAsked.ts"
 
-const app = () => Promise.all([import("../App.ts"), import("../http/Server.ts")])
+const app = () =>
+  Promise.all([import("../App.ts"), import("../http/Server.ts"), import("../observability/Telemetry.ts")])
 
 // Settings first: what is wrong with them is said before anything else is loaded or opened.
 const start = lazy(
-  () => import("../Settings.ts"),
-  ({ Settings, settingsReport }) =>
+  () => Promise.all([import("../Settings.ts"), import("../observability/Logging.ts")]),
+  ([{ Settings, settingsReport }, { layerLogging }]) =>
     Effect.gen(function* () {
       const settings = yield* Settings
       yield* Effect.logInfo(["Settings:", ...settingsReport(settings)].join("\n  "))
-      return yield* lazy(app, ([App, Server]) => {
+      return yield* lazy(app, ([App, Server, { layerLogs }]) => {
         const service = Layer.merge(Layer.effectDiscard(App.announceUpstream), Server.layer)
-        return whileAsked(Layer.launch(Layer.provide(service, App.layerNoDeps)))
+        return whileAsked(Layer.launch(service.pipe(Layer.provide(App.layerNoDeps), Layer.provide(layerLogs))))
       })
-    }).pipe(Effect.provide(Settings.layer))
+    }).pipe(Effect.provide(layerLogging.pipe(Layer.provideMerge(Settings.layer))))
 )
 
 /** Runs the service until SIGTERM or SIGINT, then drains and exits 0. */

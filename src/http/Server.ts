@@ -3,6 +3,8 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ByteSize, Effect, Layer } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import { layerRequestLog } from "../observability/RequestLog.ts"
+import { layerTracer } from "../observability/Telemetry.ts"
 import { Settings } from "../Settings.ts"
 import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
@@ -59,7 +61,7 @@ const listening = Layer.effectDiscard(
 /** Listens on HOST and PORT until the scope closes, then drains. */
 export const layer = Layer.unwrap(
   Effect.map(Settings, ({ host, port }) =>
-    Layer.merge(serve, listening).pipe(
+    Layer.mergeAll(Layer.provide(serve, layerTracer), listening, layerRequestLog).pipe(
       Layer.provide(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout, websocket }))
     )
   )

@@ -18,6 +18,7 @@ const cases: Record<string, { readonly good: ReadonlyArray<string>; readonly bad
   ANTHROPIC_BASE_URL: { good: ["http://127.0.0.1:8080/x"], bad: ["api.anthropic.com", "ftp://x", "http://"] },
   ORCHESTRATOR_MODEL: { good: ["opus", "claude-opus-4-6[1m]"], bad: ["claude opus"] },
   MODEL_ROUTING: { good: ["on", "off", "TRUE"], bad: ["maybe", "2"] },
+  MODEL_ROUTING_COMPLEXITY: { good: ["on", "off", "no"], bad: ["maybe", "2"] },
   MODELS_FILE: { good: ["my models.json"], bad: [] },
   HOST: { good: ["localhost", "::1", "127.1.2.3"], bad: ["127.0.0.1:80", "a b", "http://x"] },
   PORT: { good: ["0", "80", "65535"], bad: ["65536", "-1", "abc", "80.5", "1e3", "0x50"] },
@@ -52,7 +53,12 @@ const cases: Record<string, { readonly good: ReadonlyArray<string>; readonly bad
   COST_ALERT_THRESHOLD_USD: { good: ["2.50", "1000000"], bad: ["0", "-1", "$5", "1,50", "1e3", "1000000.01"] },
   COST_DAILY_BUDGET_USD: { good: ["0.01"], bad: ["0", "none", "NaN"] },
   COST_TIME_ZONE: { good: ["Europe/Berlin", "UTC"], bad: ["Mars/Olympus", "+02:00", "Berlin time"] },
-  ALERT_WEBHOOK_URL: { good: ["https://hooks.example/x"], bad: ["hooks.example"] }
+  ALERT_WEBHOOK_URL: { good: ["https://hooks.example/x", "https://hooks.example/x#secret"], bad: ["hooks.example"] },
+  LOG_LEVEL: { good: ["debug", "error"], bad: ["trace", "INFO!"] },
+  LOG_FORMAT: { good: ["json", "text"], bad: ["xml"] },
+  REQUEST_LOG_LEVEL: { good: ["debug", "off"], bad: ["error"] },
+  OTEL_EXPORTER_OTLP_ENDPOINT: { good: ["http://127.0.0.1:4318"], bad: ["127.0.0.1:4318"] },
+  OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: { good: ["true"], bad: ["maybe"] }
 }
 
 describe("Settings, variable by variable", () => {
@@ -281,6 +287,7 @@ describe("settingsReport", () => {
         DATABASE_URL: "postgres://u:hunter2@h/d",
         REDIS_URL: "redis://:hunter2@h",
         ALERT_WEBHOOK_URL: "https://hooks.example/hunter2",
+        OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector.example/hunter2",
         ANTHROPIC_BASE_URL: "https://user:hunter2@proxy.example"
       }
       for (const { name } of secrets) assert.property(given, name)
