@@ -1,11 +1,12 @@
 import { Effect } from "effect"
 import type { Segment, StoredMessage } from "../domain/Conversation.ts"
-import type { Message } from "../domain/Message.ts"
+import { blocksOf, isToolResult, type Message } from "../domain/Message.ts"
 import type { Layout } from "./Layout.ts"
 import { currentRound, cutAtOrAfter, cutAtOrBefore } from "./Rounds.ts"
 import { boundHeavy, make, type SegmentMaker, total } from "./Segments.ts"
 import { longestBlock, shrinkContent } from "./Shrink.ts"
 import { gather } from "./Standing.ts"
+import { superseded } from "./Superseded.ts"
 
 /** How far one compaction goes. */
 export interface Plan {
@@ -117,11 +118,22 @@ const segmentsUpTo = Effect.fnUntraced(function* (making: Making, boundary: numb
   return [...bounded, ...aged.filter((segment) => segment.detail === "light")]
 })
 
+/** What is left of a result that a later call has overtaken, and how much longer an error may be. */
+const overtakenChars = 400
+const errorFactor = 2
+
+const isError = (message: StoredMessage): boolean =>
+  blocksOf(message.content).some((block) => isToolResult(block) && block.is_error === true)
+
 const shrunkBy = (messages: ReadonlyArray<StoredMessage>, start: number, plan: Plan): ReadonlyMap<number, number> => {
   const shrunk = new Map<number, number>()
+  const overtaken = superseded(messages)
   messages.slice(start).forEach((message, offset) => {
-    const aged = messages.length - (start + offset) > plan.freshMessages
-    if (aged && longestBlock(message.content) > plan.chars) shrunk.set(message.seq, plan.chars)
+    const age = messages.length - (start + offset)
+    const aged = age > plan.freshMessages
+    const chars = aged ? plan.chars * (isError(message) ? errorFactor : 1) : Number.POSITIVE_INFINITY
+    const limit = overtaken.has(message.seq) && age > 2 ? Math.min(chars, overtakenChars) : chars
+    if (longestBlock(message.content) > limit) shrunk.set(message.seq, limit)
   })
   return shrunk
 }
@@ -133,6 +145,7 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
   const boundary = Math.max(layout.boundary, base + recentStart(source, plan))
   const segments = yield* segmentsUpTo({ source, plan, bands, maker }, boundary)
   const passed = retained.slice(Math.max(0, layout.boundary - base), boundary - base)
+  const standing = gather(layout.upcoming, passed, bands.agentTools)
   const next: Layout = {
     boundary,
     segments,
@@ -140,7 +153,8 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
     shrunk: shrunkBy(retained, boundary - base, plan),
     compactions: layout.compactions + 1,
     rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + source.tokens(message), 0),
-    standing: gather(layout.standing, passed, bands.agentTools)
+    standing,
+    upcoming: standing
   }
   return next
 })

@@ -13,6 +13,7 @@ import { ConversationContext } from "./ConversationContext.ts"
 import * as Layout from "./Layout.ts"
 import { requestOf } from "./Prepared.ts"
 import { ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
+import * as Standing from "./Standing.ts"
 import { Summarizer } from "./Summarizer.ts"
 import { trimToLimit } from "./trimToLimit.ts"
 
@@ -46,6 +47,9 @@ export class ContextManager extends Context.Service<
      * that changes anything: if not, trying again will not help.
      */
     readonly repair: (conversation: string) => Effect.Effect<boolean, ConversationNotFound | ChatRepoError>
+    /** Keeps a message in its own words (up to 2,000 characters) in every context from the next compaction on. */
+    readonly pin: (conversation: string, seq: number) => Effect.Effect<void, ConversationNotFound | ChatRepoError>
+    readonly unpin: (conversation: string, seq: number) => Effect.Effect<void, ConversationNotFound | ChatRepoError>
     readonly stats: (conversation: string) => Effect.Effect<ContextStats, ConversationNotFound | ChatRepoError>
     /** The newest turns of a stateless request that fit `maxTokens`, cut only where a turn starts. */
     readonly trimToLimit: (
@@ -238,6 +242,26 @@ const makeManaged = Effect.gen(function* () {
     yield* state.lock.withPermits(1)(Effect.sync(() => state.context.append(messages, bare.model)))
   })
 
+  /** Pins are part of the layout, but take effect with the next compaction: until then the prefix stays as it is. */
+  const change = Effect.fnUntraced(function* (id: string, edit: (standing: Standing.Standing) => Standing.Standing) {
+    const state = yield* find(id)
+    yield* state.lock.withPermits(1)(
+      Effect.andThen(
+        Effect.sync(() => state.context.restate(edit)),
+        save(id, state)
+      )
+    )
+  })
+
+  const pin = Effect.fn("ContextManager.pin")(function* (id: string, seq: number) {
+    const [message] = yield* repo.messages(id, { after: seq - 1, before: seq + 1, limit: 1 })
+    if (message !== undefined) yield* change(id, (standing) => Standing.pin(standing, message))
+  })
+
+  const unpin = Effect.fn("ContextManager.unpin")((id: string, seq: number) =>
+    change(id, (standing) => Standing.unpin(standing, seq))
+  )
+
   const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
     const state = yield* find(id)
     return yield* state.lock.withPermits(1)(Effect.sync(() => state.context.withoutThinking()))
@@ -254,7 +278,7 @@ const makeManaged = Effect.gen(function* () {
     )
   })
 
-  return ContextManager.of({ prepare, appended, repair, stats, trimToLimit: trimmer(estimator) })
+  return ContextManager.of({ prepare, appended, pin, unpin, repair, stats, trimToLimit: trimmer(estimator) })
 })
 
 const makeUntouched = Effect.gen(function* () {
@@ -288,6 +312,8 @@ const makeUntouched = Effect.gen(function* () {
     prepare,
     appended: () => Effect.void,
     repair: () => Effect.succeed(false),
+    pin: () => Effect.void,
+    unpin: () => Effect.void,
     stats: (id) =>
       Effect.map(prepare(id, { model: settings.orchestratorModel }), (prepared) =>
         statsOf(id, prepared, settings.maxContextTokens, 0)

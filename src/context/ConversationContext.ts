@@ -10,6 +10,7 @@ import { opening, openingBreakpoints, requestOf, withBreakpoint } from "./Prepar
 import { type ContextEntry, ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
 import { Renderer } from "./Renderer.ts"
 import { hasThinking } from "./Shrink.ts"
+import type { Standing } from "./Standing.ts"
 import type { Summarizer } from "./Summarizer.ts"
 
 export interface ContextOptions {
@@ -97,6 +98,11 @@ export class ConversationContext {
       if (!decision.compact) return Effect.succeed(this.sent(this.prepared(shell, before, decision)))
       return Effect.map(this.compact(shell), (after) => this.sent(this.prepared(shell, after, decision)))
     })
+  }
+
+  /** Changes what the next compaction will write behind the segments; the context in use keeps its bytes. */
+  restate(edit: (standing: Standing) => Standing): void {
+    this.layout = { ...this.layout, upcoming: edit(this.layout.upcoming) }
   }
 
   /** Leaves out all thinking of the messages it has, for a history that upstream refused; false when there was none left. */

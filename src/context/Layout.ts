@@ -15,7 +15,9 @@ export interface Layout {
   readonly compactions: number
   /** Tokens of all messages before `boundary`, had they been sent in full. */
   readonly rawTokens: number
+  /** As it stands in the context, and as the next compaction will write it. */
   readonly standing: Standing
+  readonly upcoming: Standing
 }
 
 export const empty: Layout = {
@@ -25,7 +27,8 @@ export const empty: Layout = {
   shrunk: new Map(),
   compactions: 0,
   rawTokens: 0,
-  standing: nothing
+  standing: nothing,
+  upcoming: nothing
 }
 
 const Stored = Schema.fromJsonString(
@@ -37,7 +40,8 @@ const Stored = Schema.fromJsonString(
     shrunk: Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural])),
     compactions: Schema.Natural,
     rawTokens: Schema.Natural,
-    standing: Standing
+    standing: Standing,
+    upcoming: Standing
   })
 )
 
@@ -53,7 +57,8 @@ export const encode = (layout: Layout): string =>
     shrunk: Array.from(layout.shrunk),
     compactions: layout.compactions,
     rawTokens: layout.rawTokens,
-    standing: layout.standing
+    standing: layout.standing,
+    upcoming: layout.upcoming
   })
 
 /** Finds the layout's segments again; undefined when one is missing or the text is not a layout: then it starts anew. */
@@ -63,6 +68,15 @@ export const decode = (text: string, segments: ReadonlyArray<Segment>): Layout |
   const byHash = new Map(segments.map((segment) => [segment.hash, segment]))
   const found = stored.value.segments.flatMap((hash) => byHash.get(hash) ?? [])
   if (found.length !== stored.value.segments.length) return undefined
-  const { boundary, thinkingFrom, shrunk, compactions, rawTokens, standing } = stored.value
-  return { boundary, segments: found, thinkingFrom, shrunk: new Map(shrunk), compactions, rawTokens, standing }
+  const { boundary, thinkingFrom, shrunk, compactions, rawTokens, standing, upcoming } = stored.value
+  return {
+    boundary,
+    segments: found,
+    thinkingFrom,
+    shrunk: new Map(shrunk),
+    compactions,
+    rawTokens,
+    standing,
+    upcoming
+  }
 }

@@ -26,7 +26,12 @@ const limit = 12_000
 
 const catalog = Effect.runSync(ModelCatalog.pipe(Effect.provide(ModelCatalog.layerDefault)))
 
-const contextOf = (summarizer: Summarizer["Service"], maxTokens: number, layout?: Layout.Layout) =>
+const contextOf = (
+  summarizer: Summarizer["Service"],
+  maxTokens: number,
+  layout?: Layout.Layout,
+  policy: typeof decide = decide
+) =>
   new ConversationContext(
     {
       conversation: "c",
@@ -34,7 +39,7 @@ const contextOf = (summarizer: Summarizer["Service"], maxTokens: number, layout?
       summarizer,
       catalog,
       objective: "dollars",
-      policy: decide,
+      policy,
       maxTokens,
       maxMessages: 60,
       recentMessages: 12,
@@ -65,11 +70,12 @@ const play = Effect.fnUntraced(function* (
   history: ReadonlyArray<StoredMessage>,
   maxTokens: number,
   shell: Shell,
-  restartEvery = 7
+  restartEvery = 7,
+  policy: typeof decide = decide
 ) {
   const summarizer = yield* makeSummarizer
   const before = JSON.stringify(history)
-  let context = contextOf(summarizer, maxTokens)
+  let context = contextOf(summarizer, maxTokens, undefined, policy)
   let previous: ReadonlyArray<string> = []
   let compactions = 0
   for (const [request, point] of requestPoints(history).entries()) {
@@ -91,7 +97,7 @@ const play = Effect.fnUntraced(function* (
       const stored = Layout.encode(context.layout)
       const layout = Layout.decode(stored, context.layout.segments)
       assert.deepStrictEqual(layout, context.layout)
-      const again = contextOf(summarizer, maxTokens, layout)
+      const again = contextOf(summarizer, maxTokens, layout, policy)
       again.append(history.slice(again.retainedFrom, point), shell.model)
       assert.deepStrictEqual(bytes(again.preview(shell)), now)
       context = again
@@ -114,6 +120,20 @@ describe("invariants 1 to 4", () => {
   it.effect.prop("hold on generated histories", [numbers], ([ns]) => Effect.asVoid(play(historyOf(ns), limit, shell)), {
     arbitrary: { runs: 150 }
   })
+
+  it.effect.prop(
+    "hold whatever policy decides, whenever it compacts and restarts",
+    [numbers, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 12 }))],
+    ([ns, every]) => {
+      let asked = 0
+      const whim: typeof decide = (s) => {
+        const compact = s.upperBound > s.limit || ++asked % every === 0
+        return { compact, reason: "a whim", savesNanoUsd: 0 }
+      }
+      return Effect.asVoid(play(historyOf(ns), limit, shell, every + 1, whim))
+    },
+    { arbitrary: { runs: 80 } }
+  )
 
   it.effect("hold on a long generated history that compacts many times", () =>
     Effect.gen(function* () {

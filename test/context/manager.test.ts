@@ -156,6 +156,22 @@ describe("ContextManager", () => {
     )
   )
 
+  it.effect("pins a message from the next compaction on, also across a restart", () =>
+    Effect.gen(function* () {
+      const repo = yield* ChatRepo
+      const { id } = yield* repo.create({})
+      yield* repo.append(id, [{ role: "user", content: "The password hint is PURPLE ELEPHANT.", tokens: 0 }])
+      const before = yield* Effect.provide(feed(id, 0, 20), Layer.fresh(manager))
+      yield* Effect.provide(
+        ContextManager.use((context) => context.pin(id, 0)),
+        Layer.fresh(manager)
+      )
+      const after = yield* Effect.provide(feed(id, 20, 149), Layer.fresh(manager))
+      assert.isDefined(before)
+      assert.include(bytes(after).join("\n"), "message 0: The password hint is PURPLE ELEPHANT.")
+    }).pipe(Effect.provide(ChatRepo.layerMemory))
+  )
+
   it.effect("trims a stateless request where a turn starts, newest turns first", () =>
     Effect.gen(function* () {
       const context = yield* ContextManager
