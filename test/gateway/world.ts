@@ -4,7 +4,6 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { HttpServer } from "effect/http"
 import { layerServices } from "../../src/App.ts"
-import { Database } from "../../src/chat/Database.ts"
 import { Claude } from "../../src/claude/Claude.ts"
 import { serve } from "../../src/http/Server.ts"
 import { Settings, type SettingsOverrides } from "../../src/Settings.ts"
@@ -49,7 +48,6 @@ const gateway = (options: WorldOptions) => {
   return serve.pipe(
     Layer.provideMerge(layerServices),
     Layer.provideMerge(claude),
-    Layer.provideMerge(Database.layerMemory),
     Layer.provideMerge(Settings.layerWith({ rateLimitTokensPerMinute: 100_000_000, ...options.settings })),
     Layer.provideMerge(
       NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 millis" })
@@ -65,7 +63,7 @@ const addresses = Layer.effect(
   })
 )
 
-/** Everything as it ships, on real sockets: a client's requests go to the gateway, the gateway's to the simulator. */
+/** Everything as it ships but for the database, which a file's worlds share, on real sockets: a client's requests go to the gateway, the gateway's to the simulator. */
 export const world = (options: WorldOptions = {}) =>
   addresses.pipe(Layer.provideMerge(gateway(options)), Layer.provideMerge(simulator(options.simulator ?? {})))
 

@@ -3,17 +3,18 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import { Effect, Fiber, Option, Scope, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { StatelessContexts } from "../../context/StatelessContexts.ts"
-import { isMessagesRequest, type MessagesRequest } from "../../domain/MessagesRequest.ts"
+import type { MessagesRequest } from "../../domain/MessagesRequest.ts"
 import { originalOf } from "../../domain/Original.ts"
 import { type GovernedStream, Governor, type RunOptions, type Settlement } from "../../governor/Governor.ts"
 import { type Asked, readAsked } from "./Asked.ts"
 import { decodeBody, parseBody, readBody } from "./Body.ts"
 import type { Credentials } from "./Credentials.ts"
-import { type GatewayError, invalid, type Refusal } from "./Failure.ts"
+import type { GatewayError } from "./Failure.ts"
 import type { Front } from "./Front.ts"
 import { downstream, upstreamHeaders } from "./Headers.ts"
 import { type Marks, markOpened, markSettled } from "./Marks.ts"
 import { Patience } from "./Patience.ts"
+import { asRequest } from "./Shape.ts"
 import { type Opening, streamBytes, waitingBytes } from "./StreamBytes.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -34,21 +35,6 @@ const queryOf = (url: string): string => {
   const at = url.indexOf("?")
   return at < 0 ? "" : url.slice(at)
 }
-
-/** What is missing, in upstream's words. */
-const misshapen = (body: unknown): Refusal => {
-  if (typeof body !== "object" || body === null || Array.isArray(body))
-    return invalid("The request body is no JSON object.")
-  for (const field of ["model", "max_tokens", "messages"]) {
-    if (!(field in body)) return invalid(`${field}: Field required`)
-  }
-  return invalid(
-    "model must be a string, max_tokens a number, and messages a list of messages, each with a role (user, assistant or system) and content (a string or content blocks)"
-  )
-}
-
-const checked = (body: unknown): Effect.Effect<MessagesRequest, Refusal> =>
-  isMessagesRequest(body) ? Effect.succeed(body) : Effect.fail(misshapen(body))
 
 const incoming = (request: Request): IncomingMessage =>
   // The server speaks HTTP/1.1, see Server.ts.
@@ -79,7 +65,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     const bytes = yield* readBody(request)
     const encoding = headers["content-encoding"]
     const body = yield* Effect.flatMap(decodeBody(bytes, encoding), parseBody)
-    const { changed, leftOut, message, rawTokens } = yield* prepared(yield* checked(body), asked, credentials.owner)
+    const { changed, leftOut, message, rawTokens } = yield* prepared(yield* asRequest(body), asked, credentials.owner)
     const forward = { body: changed ? undefined : bytes, query: queryOf(request.url), scheme: credentials.scheme }
     return {
       message,
