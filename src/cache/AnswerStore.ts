@@ -51,9 +51,9 @@ export class AnswerStore {
   }
 
   /** Answers whether it is kept: a text larger than the whole store is not. */
-  set(key: string, text: string, millis: number): boolean {
+  set(key: string, text: string, millis: number, ttlMillis?: number): boolean {
     this.setTime(millis)
-    this.entries.set(key, text)
+    this.entries.set(key, text, ttlMillis === undefined ? {} : { ttl: Math.max(1, Math.floor(ttlMillis)) })
     return this.entries.has(key)
   }
 
