@@ -15,6 +15,10 @@ export interface Caller {
   readonly conversation?: string | undefined
   readonly priority: Priority
   readonly task?: Task | undefined
+  /** A cheaper model may answer while the daily budget runs out. Needs MODEL_ROUTING; not allowed unless said. */
+  readonly allowCheaper?: boolean | undefined
+  /** Another model may answer when upstream has no room on this one. Needs MODEL_ROUTING; not allowed unless said. */
+  readonly allowFallback?: boolean | undefined
 }
 
 export const defaultCaller: Caller = { tenant: "default", agent: "orchestrator", priority: "normal" }

@@ -4,6 +4,7 @@ import type { ApiUsage } from "../domain/MessagesRequest.ts"
 import { zero as noMoney } from "../domain/Money.ts"
 import { fromApi, zero as noUsage } from "../domain/Usage.ts"
 import type { RateLimitError } from "../limits/TokenRateLimiter.ts"
+import { ModelRouter } from "../models/ModelRouter.ts"
 import { Settings } from "../Settings.ts"
 import { type Account, makeAccount } from "./Account.ts"
 import { afresh } from "./afresh.ts"
@@ -26,6 +27,7 @@ export interface Accounts {
 export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
   const { rateLimitTokensPerMinute } = yield* Settings
   const books = yield* makeBookkeeping(degraded)
+  const router = yield* ModelRouter
   const forecast = makeForecast()
 
   /** By the upper bound, while that fits the limit. */
@@ -53,7 +55,10 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
       reservation,
       scope,
       sentAt,
-      onWhole: (usage) => forecast.learn(prefix, job.model.id, usage, sentAt)
+      onWhole: (usage) => {
+        forecast.learn(prefix, job.model.id, usage, sentAt)
+        router.observe(job.caller, job.model, usage, sentAt)
+      }
     })
   })
 

@@ -37,6 +37,8 @@ export interface Settlement {
   readonly upstreamMillis: number
   /** True when the stream broke off and the usage was completed from what was received. */
   readonly partial: boolean
+  /** Why another model than the requested one answered; undefined when it did not. */
+  readonly routing?: string | undefined
 }
 
 export interface GovernedAnswer {

@@ -8,10 +8,25 @@ import { makeAnswers } from "./Answers.ts"
 import type { Base } from "./Base.ts"
 import { makeDegraded } from "./Degraded.ts"
 import type { GovernedAnswer, GovernedStream, GovernorError, RunOptions } from "./Governed.ts"
-import { makeReception } from "./Reception.ts"
+import { makeReception, type Received, type Reception } from "./Reception.ts"
 import { makeStreams } from "./Streams.ts"
 
 export type { GovernedAnswer, GovernedStream, GovernorError, RunOptions, Settlement } from "./Governed.ts"
+
+/** Serves a request, and serves it again with another model while upstream has no room and the caller allows it. */
+const makeDiverting =
+  (reception: Reception) =>
+  <A, R>(serve: (received: Received) => Effect.Effect<A, GovernorError, R>) => {
+    const diverted = (received: Received): Effect.Effect<A, GovernorError, R> =>
+      received.job.caller.allowFallback === true
+        ? Effect.catch(serve(received), (error) =>
+            Effect.flatMap(reception.divert(received.job, error), (next) =>
+              next === undefined ? Effect.fail(error) : diverted(next)
+            )
+          )
+        : serve(received)
+    return diverted
+  }
 
 /** One governed request, start to end: route, cache, budget, limiter, upstream, settlement, events. */
 export class Governor extends Context.Service<
@@ -45,17 +60,20 @@ export class Governor extends Context.Service<
       const base: Base = { degraded, accounts, reception, claude: yield* Claude, home, aloft }
       const answers = yield* makeAnswers(base)
       const streams = yield* makeStreams(base)
+      const diverting = makeDiverting(reception)
+      const whole = Effect.fnUntraced(function* ({ hit, job }: Received) {
+        return hit ?? (yield* streams.joined(job)) ?? (yield* answers.fetch(job))
+      })
+      const streamed = Effect.fnUntraced(function* ({ hit, job }: Received) {
+        if (hit !== undefined) return streams.replayed(job, hit)
+        if (answers.inFlight(job)) return streams.replayed(job, yield* answers.fetch(job))
+        return yield* streams.open(job)
+      })
       return Governor.of({
-        run: Effect.fnUntraced(function* (request, caller, options = {}) {
-          const { job, hit } = yield* reception.receive(request, caller, options)
-          return hit ?? (yield* streams.joined(job)) ?? (yield* answers.fetch(job))
-        }),
-        stream: Effect.fnUntraced(function* (request, caller, options = {}) {
-          const { job, hit } = yield* reception.receive(request, caller, options)
-          if (hit !== undefined) return streams.replayed(job, hit)
-          if (answers.inFlight(job)) return streams.replayed(job, yield* answers.fetch(job))
-          return yield* streams.open(job)
-        })
+        run: (request, caller, options = {}) =>
+          Effect.flatMap(reception.receive(request, caller, options), diverting(whole)),
+        stream: (request, caller, options = {}) =>
+          Effect.flatMap(reception.receive(request, caller, options), diverting(streamed))
       })
     })
   )

@@ -12,6 +12,10 @@ export interface Job {
   readonly model: Model
   /** The model that was asked for, when routing chose another. */
   readonly requestedModel: string | undefined
+  /** Why this model. */
+  readonly routing: string
+  /** The models that upstream had no room on before this one, in order. */
+  readonly failed: ReadonlyArray<Model>
   /** The cache key; undefined when this request has nothing to do with the cache. */
   readonly key: string | undefined
   readonly options: RunOptions

@@ -24,7 +24,8 @@ export const settlementOf = (job: Job, outcome: Outcome): Settlement => ({
   cache: outcome.cache,
   queueMillis: outcome.queueMillis,
   upstreamMillis: outcome.upstreamMillis,
-  partial: outcome.status === "partial"
+  partial: outcome.status === "partial",
+  ...(job.requestedModel === undefined ? {} : { routing: job.routing })
 })
 
 export const eventOf = (job: Job, rawTokens: number, outcome: Outcome): Event => ({

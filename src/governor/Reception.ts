@@ -6,17 +6,21 @@ import type { Caller } from "../domain/Caller.ts"
 import type { AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
 import { type RefusalKind, TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
-import { ModelRouter } from "../models/ModelRouter.ts"
+import { ModelRouter, type Route } from "../models/ModelRouter.ts"
 import { Settings } from "../Settings.ts"
 import type { Accounts } from "./Accounts.ts"
 import type { Degraded } from "./Degraded.ts"
-import type { GovernedAnswer, RunOptions } from "./Governed.ts"
+import type { GovernedAnswer, GovernorError, RunOptions } from "./Governed.ts"
 import type { Job } from "./Job.ts"
+import { noRoom } from "./noRoom.ts"
+import { makePressure } from "./Pressure.ts"
 
 /** What comes before and after the upstream call: naming, routing, cache, and what headers teach the limiter. */
 export interface Reception {
   /** Routes and names the request; answers it at once when the cache can. */
   readonly receive: (request: MessagesRequest, caller: Caller, options: RunOptions) => Effect.Effect<Received>
+  /** The same request for another model, when upstream had no room on this one and the caller allows it. */
+  readonly divert: (job: Job, error: GovernorError) => Effect.Effect<Received | undefined>
   readonly observe: (
     job: Job,
     status: number,
@@ -63,12 +67,17 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
   const cache = yield* ResponseCache
   const limiter = yield* TokenRateLimiter
   const nextId = yield* makeIds
+  const pressure = yield* makePressure(degraded)
 
   const stay = (request: MessagesRequest) => ({ model: catalog.get(request.model), id: request.model, reason: "" })
 
   const route = (request: MessagesRequest, caller: Caller) =>
     tokenManagementEnabled
-      ? degraded.guard("model router", () => router.route(request, caller), undefined)
+      ? degraded.guard(
+          "model router",
+          () => Effect.flatMap(pressure(caller), (situation) => router.route(request, caller, situation)),
+          undefined
+        )
       : Effect.map(catalog.resolve(request.model), (model) => ({ ...stay(request), model }))
 
   const keyOf = (request: MessagesRequest, caller: Caller, options: RunOptions) =>
@@ -83,28 +92,50 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
   const lookup = (key: string) =>
     degraded.guard("response cache (look-up)", () => cache.lookup(key), Option.none<AssistantMessage>())
 
-  const receive: Reception["receive"] = Effect.fnUntraced(function* (asked, caller, options) {
-    const { model, id } = (yield* route(asked, caller)) ?? stay(asked)
-    const request = id === asked.model ? asked : { ...asked, model: id }
+  const admit = Effect.fnUntraced(function* (named: Omit<Job, "key" | "sent" | "led" | "waiting">) {
+    const { caller, options, request } = named
     const key = yield* keyOf(request, caller, options)
-    const job: Job = {
-      requestId: options.requestId ?? nextId(),
-      caller,
-      request,
-      model,
-      key,
-      options,
-      requestedModel: request === asked ? undefined : asked.model,
-      sent: false,
-      led: false,
-      waiting: 0
-    }
+    const job: Job = { ...named, key, sent: false, led: false, waiting: 0 }
     if (key === undefined || options.cache === "refresh") return { job, hit: undefined }
     const known = yield* lookup(key)
     if (Option.isNone(known)) return { job, hit: undefined }
     const message = known.value
     const settlement = yield* Effect.uninterruptible(accounts.saved(job, message.usage, "hit"))
     return { job, hit: { message, headers: {}, settlement } }
+  })
+
+  const receive: Reception["receive"] = Effect.fnUntraced(function* (asked, caller, options) {
+    const { model, id, reason } = (yield* route(asked, caller)) ?? stay(asked)
+    const request = id === asked.model ? asked : { ...asked, model: id }
+    const requestedModel = request === asked ? undefined : asked.model
+    const requestId = options.requestId ?? nextId()
+    return yield* admit({ requestId, caller, request, model, options, requestedModel, routing: reason, failed: [] })
+  })
+
+  const divert: Reception["divert"] = Effect.fnUntraced(function* (job, error) {
+    const why = noRoom(error, job.model)
+    if (why === undefined || job.caller.allowFallback !== true || !tokenManagementEnabled) return undefined
+    const { caller, options, request } = job
+    const failed = [...job.failed, job.model]
+    const instead = () => router.instead(request, caller, failed, why)
+    const route = yield* degraded.guard<Route | undefined, never>("model router", instead, undefined)
+    if (route === undefined) return undefined
+    yield* Effect.logInfo(route.reason)
+    const requestedModel = job.requestedModel ?? request.model
+    // A reservation of its own: the first one is closed.
+    const requestId = `${job.requestId}#${route.model.family}`
+    const diverted = { ...request, model: route.id }
+    const { model, reason } = route
+    return yield* admit({
+      requestId,
+      caller,
+      request: diverted,
+      model,
+      options,
+      requestedModel,
+      routing: reason,
+      failed
+    })
   })
 
   const observe: Reception["observe"] = (job, status, headers, kind) =>
@@ -123,5 +154,5 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
       ? Effect.void
       : Effect.asVoid(degraded.guard("response cache (store)", () => cache.store(key, message), false))
 
-  return { receive, observe, observeFailure, store } satisfies Reception
+  return { receive, divert, observe, observeFailure, store } satisfies Reception
 })
