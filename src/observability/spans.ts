@@ -71,5 +71,6 @@ const tagOf = (error: unknown): string =>
 /** Why there was no answer, by kind: messages may quote what was asked. */
 export const failed = (span: Tracer.Span, cause: Cause.Cause<unknown>): void => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-  span.attribute("error.type", error === undefined ? "interrupted" : tagOf(error))
+  const otherwise = Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect"
+  span.attribute("error.type", error === undefined ? otherwise : tagOf(error))
 }
