@@ -1,4 +1,4 @@
-import { Effect, Option, Redacted } from "effect"
+import { Data, Effect, Option, Redacted } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { Api } from "../http/Api.ts"
@@ -14,6 +14,13 @@ const authorized = ({ adminToken }: SettingsShape) =>
     })
   )
 
+/** Nobody listens where a service was asked. */
+export class NoService extends Data.TaggedError("NoService")<{ readonly address: string }> {
+  override get message(): string {
+    return `There is no service at ${this.address}. Start it with \`sluice serve\`, or say where it is with --url.`
+  }
+}
+
 /** Asks a running service, as the administrator when ADMIN_TOKEN is set. */
 export const ask = <A, E, R>(
   given: Option.Option<string>,
@@ -24,8 +31,6 @@ export const ask = <A, E, R>(
     const address = Option.getOrElse(given, () => baseUrl(settings))
     const client = yield* HttpApiClient.make(Api, { baseUrl: address, transformClient: authorized(settings) })
     return yield* Effect.mapError(question(client), (error) =>
-      HttpClientError.isHttpClientError(error) && error.response === undefined
-        ? new Error(`There is no service at ${address}. Start it with \`sluice serve\`, or say where it is with --url.`)
-        : error
+      HttpClientError.isHttpClientError(error) && error.response === undefined ? new NoService({ address }) : error
     )
   }).pipe(Effect.provide(Settings.layer), Effect.provide(FetchHttpClient.layer))
