@@ -152,6 +152,8 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
     thinkingFrom: base + retained.length,
     shrunk: shrunkBy(retained, boundary - base, plan),
     compactions: layout.compactions + 1,
+    pauses: layout.pauses,
+    longLived: layout.pauses > 0,
     rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + source.tokens(message), 0),
     standing,
     upcoming: standing

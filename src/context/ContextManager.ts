@@ -301,6 +301,7 @@ const makeUntouched = Effect.gen(function* () {
       rawMessages: stored.length,
       rawTokens: tokens,
       cacheControl: undefined,
+      longLived: false,
       breakpoints: [],
       compaction: undefined,
       decision: { compact: false, reason: "context management is off", savesNanoUsd: 0 }

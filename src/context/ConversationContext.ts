@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import type { Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
-import type { Decision, Situation } from "./CompactionPolicy.ts"
+import { cacheLifetimeMillis, type Decision, type Situation } from "./CompactionPolicy.ts"
 import { compact, recentStart, type Source } from "./Compactor.ts"
 import * as Layout from "./Layout.ts"
 import { acceptableShare, plans } from "./Plans.ts"
@@ -35,6 +35,8 @@ export interface ContextOptions {
 /** Summaries are full of paths and ids: about three tokens a word with the newer tokenizer. A light one may take twice as much. */
 const tokensPerWord = 3
 
+const hourMillis = 60 * 60_000
+
 /**
  * One conversation's context in memory: what the last compaction fixed, and the messages since. Work per request grows
  * with the new messages and the (bounded) context, never with the history. Not safe for concurrent use: one at a time.
@@ -55,7 +57,13 @@ export class ConversationContext {
   private requests = 0
   private growth = 0
   private sentTokens = 0
-  private shell: { readonly given: Shell; readonly dressed: ReturnType<ConversationContext["dressed"]> } | undefined
+  private shell:
+    | {
+        readonly given: Shell
+        readonly dressed: ReturnType<ConversationContext["dressed"]>
+        readonly longLived: boolean
+      }
+    | undefined
   private readonly options: ContextOptions
 
   constructor(options: ContextOptions, layout: Layout.Layout = Layout.empty) {
@@ -93,8 +101,7 @@ export class ConversationContext {
       const before = this.estimate(shell)
       this.observeGrowth(before.tokens)
       const decision = this.decide(shell, before)
-      const newest = this.sendable().at(-1)
-      if (newest !== undefined) this.lastAt = newest.createdAt
+      this.observeTime()
       if (!decision.compact) return Effect.succeed(this.sent(this.prepared(shell, before, decision)))
       return Effect.map(this.compact(shell), (after) => this.sent(this.prepared(shell, after, decision)))
     })
@@ -119,6 +126,16 @@ export class ConversationContext {
     return prepared
   }
 
+  /** A pause that an hour's cache would have bridged is remembered: the next compaction marks its prefix for an hour. */
+  private observeTime(): void {
+    const newest = this.sendable().at(-1)
+    if (newest === undefined) return
+    const idle = this.lastAt === undefined ? 0 : newest.createdAt - this.lastAt
+    if (idle > cacheLifetimeMillis && idle <= hourMillis)
+      this.layout = { ...this.layout, pauses: this.layout.pauses + 1 }
+    this.lastAt = newest.createdAt
+  }
+
   private observeGrowth(tokens: number): void {
     const added = Math.max(0, tokens - this.sentTokens)
     if (this.requests > 0) this.growth += (added - this.growth) / Math.min(10, this.requests)
@@ -139,8 +156,8 @@ export class ConversationContext {
   }
 
   private freshRenderer(): Renderer {
-    const { segments, shrunk, standing, thinkingFrom } = this.layout
-    return new Renderer({ thinkingFrom, shrunk }, opening(segments, standing))
+    const { shrunk, thinkingFrom } = this.layout
+    return new Renderer({ thinkingFrom, shrunk }, opening(this.layout))
   }
 
   private render(): void {
@@ -151,15 +168,17 @@ export class ConversationContext {
   /** The shell with its breakpoint, made once per shell: equal bytes and equal objects for the estimator. */
   private dressed(shell: Shell): Shell & Pick<ReturnType<typeof withBreakpoint>, "breakpoints"> {
     const known = this.shell
+    const { longLived } = this.layout
     if (
       known?.given.system === shell.system &&
       known?.given.tools === shell.tools &&
-      known?.given.model === shell.model
+      known?.given.model === shell.model &&
+      known.longLived === longLived
     ) {
       return known.dressed
     }
-    const dressed = { model: shell.model, ...withBreakpoint(shell) }
-    this.shell = { given: shell, dressed }
+    const dressed = { model: shell.model, ...withBreakpoint(shell, longLived) }
+    this.shell = { given: shell, dressed, longLived }
     return dressed
   }
 
@@ -308,7 +327,8 @@ export class ConversationContext {
       rawMessages: this.next,
       rawTokens: shellTokens + this.layout.rawTokens + this.rawSinceBoundary,
       cacheControl: { type: "ephemeral" },
-      breakpoints: [...breakpoints, ...openingBreakpoints(this.layout.segments, this.layout.standing), "end"],
+      longLived: this.layout.longLived,
+      breakpoints: [...breakpoints, ...openingBreakpoints(this.layout), "end"],
       compaction: decision.compact ? decision.reason : undefined,
       decision
     }

@@ -13,6 +13,10 @@ export interface Layout {
   /** Message number → characters per block. */
   readonly shrunk: ReadonlyMap<number, number>
   readonly compactions: number
+  /** Idle times between five minutes and an hour that this conversation has had. */
+  readonly pauses: number
+  /** True when system, tools and heavy segments are marked to be kept for an hour: it has pauses. */
+  readonly longLived: boolean
   /** Tokens of all messages before `boundary`, had they been sent in full. */
   readonly rawTokens: number
   /** As it stands in the context, and as the next compaction will write it. */
@@ -26,6 +30,8 @@ export const empty: Layout = {
   thinkingFrom: 0,
   shrunk: new Map(),
   compactions: 0,
+  pauses: 0,
+  longLived: false,
   rawTokens: 0,
   standing: nothing,
   upcoming: nothing
@@ -39,6 +45,8 @@ const Stored = Schema.fromJsonString(
     thinkingFrom: Schema.Natural,
     shrunk: Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural])),
     compactions: Schema.Natural,
+    pauses: Schema.Natural,
+    longLived: Schema.Boolean,
     rawTokens: Schema.Natural,
     standing: Standing,
     upcoming: Standing
@@ -56,6 +64,8 @@ export const encode = (layout: Layout): string =>
     thinkingFrom: layout.thinkingFrom,
     shrunk: Array.from(layout.shrunk),
     compactions: layout.compactions,
+    pauses: layout.pauses,
+    longLived: layout.longLived,
     rawTokens: layout.rawTokens,
     standing: layout.standing,
     upcoming: layout.upcoming
@@ -68,15 +78,6 @@ export const decode = (text: string, segments: ReadonlyArray<Segment>): Layout |
   const byHash = new Map(segments.map((segment) => [segment.hash, segment]))
   const found = stored.value.segments.flatMap((hash) => byHash.get(hash) ?? [])
   if (found.length !== stored.value.segments.length) return undefined
-  const { boundary, thinkingFrom, shrunk, compactions, rawTokens, standing, upcoming } = stored.value
-  return {
-    boundary,
-    segments: found,
-    thinkingFrom,
-    shrunk: new Map(shrunk),
-    compactions,
-    rawTokens,
-    standing,
-    upcoming
-  }
+  const { shrunk, version: _, ...rest } = stored.value
+  return { ...rest, segments: found, shrunk: new Map(shrunk) }
 }

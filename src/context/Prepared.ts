@@ -1,14 +1,15 @@
-import type { Segment } from "../domain/Conversation.ts"
 import type { Content, ContentBlock, Message } from "../domain/Message.ts"
 import type { MessagesRequest, ToolDefinition } from "../domain/MessagesRequest.ts"
+import type { Layout } from "./Layout.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
-import { type Standing, standingText } from "./Standing.ts"
+import { standingText } from "./Standing.ts"
 
 type Breakpoint = PreparedContext["breakpoints"][number]
 
 const ephemeral = { type: "ephemeral" } as const
+const forAnHour = { type: "ephemeral", ttl: "1h" } as const
 
-const marked = <T extends object>(item: T): T => ({ ...item, cache_control: ephemeral })
+const marked = <T extends object>(item: T, mark: object = ephemeral): T => ({ ...item, cache_control: mark })
 
 const hasMark = (item: object): boolean => "cache_control" in item
 
@@ -16,7 +17,7 @@ const preface =
   "[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them.]"
 
 /** The segments as the blocks that open a context, with a breakpoint behind the heavy ones and one behind the light ones. */
-export const opening = (segments: ReadonlyArray<Segment>, standing: Standing): ReadonlyArray<ContentBlock> => {
+export const opening = ({ longLived, segments, standing }: Layout): ReadonlyArray<ContentBlock> => {
   if (segments.length === 0) return []
   const state = standingText(standing)
   const lastHeavy = segments.findLastIndex((segment) => segment.detail === "heavy")
@@ -24,14 +25,15 @@ export const opening = (segments: ReadonlyArray<Segment>, standing: Standing): R
     { type: "text", text: preface },
     ...segments.map((segment, index): ContentBlock => {
       const block = { type: "text", text: segment.text }
-      return index === lastHeavy || (index === segments.length - 1 && state === "") ? marked(block) : block
+      if (index === lastHeavy) return marked(block, longLived ? forAnHour : ephemeral)
+      return index === segments.length - 1 && state === "" ? marked(block) : block
     }),
     ...(state === "" ? [] : [marked<ContentBlock>({ type: "text", text: state })])
   ]
 }
 
 /** Where `opening` put breakpoints. */
-export const openingBreakpoints = (segments: ReadonlyArray<Segment>, standing: Standing): ReadonlyArray<Breakpoint> => {
+export const openingBreakpoints = ({ segments, standing }: Layout): ReadonlyArray<Breakpoint> => {
   const heavy: ReadonlyArray<Breakpoint> = segments.some((s) => s.detail === "heavy") ? ["old"] : []
   const more = segments.at(-1)?.detail === "light" || standingText(standing) !== ""
   const light: ReadonlyArray<Breakpoint> = segments.length > 0 && more ? ["mid"] : []
@@ -46,9 +48,9 @@ const withoutMark = <T extends object>(item: T): T => {
 }
 
 /** All marks but one at the end; a caller's own `cache_control` (its TTL) is the one that is kept. */
-const markLast = <T extends object>(items: ReadonlyArray<T>): ReadonlyArray<T> => {
+const markLast = <T extends object>(items: ReadonlyArray<T>, standard: object): ReadonlyArray<T> => {
   const own = items.findLast(hasMark)
-  const mark = own !== undefined && "cache_control" in own ? own.cache_control : ephemeral
+  const mark = own !== undefined && "cache_control" in own ? own.cache_control : standard
   return items.map((item, index) =>
     index === items.length - 1 ? { ...withoutMark(item), cache_control: mark } : withoutMark(item)
   )
@@ -56,13 +58,17 @@ const markLast = <T extends object>(items: ReadonlyArray<T>): ReadonlyArray<T> =
 
 /** System and tools with one breakpoint behind them: the context owns all four. */
 export const withBreakpoint = (
-  shell: Shell
+  shell: Shell,
+  longLived: boolean
 ): Pick<Shell, "system" | "tools"> & { readonly breakpoints: ReadonlyArray<Breakpoint> } => {
   const { system } = shell
+  const mark = longLived ? forAnHour : ephemeral
   const tools = shell.tools?.length === 0 ? undefined : shell.tools
   const blocks: ReadonlyArray<ContentBlock> = typeof system === "string" ? textBlocks(system) : (system ?? [])
-  if (blocks.length > 0) return { system: markLast(blocks), tools: tools?.map(withoutMark), breakpoints: ["system"] }
-  if (tools !== undefined) return { system: undefined, tools: markLast<ToolDefinition>(tools), breakpoints: ["tools"] }
+  if (blocks.length > 0)
+    return { system: markLast(blocks, mark), tools: tools?.map(withoutMark), breakpoints: ["system"] }
+  if (tools !== undefined)
+    return { system: undefined, tools: markLast<ToolDefinition>(tools, mark), breakpoints: ["tools"] }
   return { system: undefined, tools, breakpoints: [] }
 }
 

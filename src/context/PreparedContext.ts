@@ -49,6 +49,8 @@ export interface PreparedContext {
    * message changes its bytes because a marker moved on.
    */
   readonly cacheControl: { readonly type: "ephemeral" } | undefined
+  /** True when system, tools and heavy segments are to be kept for an hour. */
+  readonly longLived: boolean
   /** What carries a breakpoint: system or tools, segments by band, and the end (through `cacheControl`). At most four. */
   readonly breakpoints: ReadonlyArray<"system" | "tools" | "old" | "mid" | "end">
   /** Why a compaction happened for this request, if one did. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import { Effect } from "effect"
-import { type Bench, type Policy, sharedTokens, tokensOf, type Unit } from "../../src/cli/replay/Policy.ts"
+import { type Bench, type Policy, sharedTokens, shortLived, tokensOf, type Unit } from "../../src/cli/replay/Policy.ts"
 import { requestPoints } from "../../src/cli/replay/play.ts"
 import { parseTranscripts } from "../../src/cli/replay/Transcript.ts"
 import { type Message, startsTurn } from "../../src/domain/Message.ts"
@@ -25,11 +25,11 @@ export const prompts: Policy = (history, { estimator, model }) => {
         sent = [...history.slice(0, recent).filter(startsTurn), ...history.slice(recent, upTo)]
         const units = sent.map((message, index): Unit => {
           const { tokens } = estimator.message(message, model)
-          return { key: message, tokens, breakpoint: index === sent.length - 1 }
+          return { key: message, tokens, breakpoint: index === sent.length - 1 ? "5m" : false }
         })
-        const shared = sharedTokens(before, units)
+        const { shared } = sharedTokens(before, units)
         before = units
-        return { tokens: tokensOf(units), shared, compaction: false }
+        return { tokens: tokensOf(units), shared, ...shortLived, compaction: false }
       }),
     messages: () => sent
   }

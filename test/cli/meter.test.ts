@@ -4,11 +4,13 @@ import { type Metered, meter, usageOf } from "../../src/cli/replay/Meter.ts"
 import { sharedTokens, type Unit } from "../../src/cli/replay/Policy.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 
-const request = (tokens: number, shared: number, cold = false): Metered => ({
-  prompt: { tokens, shared, compaction: false },
+const minute = 60_000
+
+const request = (tokens: number, shared: number, idleMillis = 0, long?: number): Metered => ({
+  prompt: { tokens, shared, sharedLong: long ?? 0, long: long ?? 0, longLived: long !== undefined, compaction: false },
   raw: tokens,
   output: 100,
-  cold
+  idleMillis
 })
 
 const options = (model: string, prefixTokens: number) =>
@@ -28,8 +30,22 @@ describe("the model of prompt caching", () => {
 
   it.effect("a cold cache writes everything again", () =>
     Effect.gen(function* () {
-      const usage = usageOf(request(20_000, 18_000, true), yield* options("claude-sonnet-5-5", 1_000))
+      const usage = usageOf(request(20_000, 18_000, 6 * minute), yield* options("claude-sonnet-5-5", 1_000))
       assert.deepStrictEqual([usage.cacheRead, usage.cacheWrite5m], [0, 21_000])
+    }).pipe(Effect.provide(ModelCatalog.layerDefault))
+  )
+
+  it.effect("what is kept for an hour survives a pause, and is written at its own price", () =>
+    Effect.gen(function* () {
+      const sonnet = yield* options("claude-sonnet-5-5", 1_000)
+      const paused = usageOf(request(20_000, 18_000, 6 * minute, 8_000), sonnet)
+      assert.deepInclude(paused, { cacheRead: 9_000, cacheWrite1h: 0, cacheWrite5m: 12_000 })
+      const first = usageOf({ ...request(20_000, 0, Number.POSITIVE_INFINITY, 8_000) }, sonnet)
+      assert.deepInclude(first, { cacheRead: 0, cacheWrite1h: 9_000, cacheWrite5m: 12_000 })
+      assert.strictEqual(
+        meter(request(20_000, 0, 61 * minute, 8_000), sonnet).inputNanoUsd,
+        9_000 * 4_000 + 12_000 * 2_500
+      )
     }).pipe(Effect.provide(ModelCatalog.layerDefault))
   )
 
@@ -53,12 +69,20 @@ describe("the model of prompt caching", () => {
 })
 
 describe("what two prompts share", () => {
-  const unit = (key: string, tokens: number, breakpoint = false): Unit => ({ key, tokens, breakpoint })
+  const unit = (key: string, tokens: number, breakpoint: Unit["breakpoint"] = false): Unit => ({
+    key,
+    tokens,
+    breakpoint
+  })
 
   it("ends at the last breakpoint of the earlier one", () => {
-    const before = [unit("a", 10, true), unit("b", 5), unit("c", 5, true)]
-    assert.strictEqual(sharedTokens(before, [unit("a", 10), unit("b", 5), unit("c", 5), unit("d", 9)]), 20)
-    assert.strictEqual(sharedTokens(before, [unit("a", 10), unit("b", 5), unit("x", 5)]), 10)
-    assert.strictEqual(sharedTokens(before, [unit("x", 10)]), 0)
+    const before = [unit("a", 10, "1h"), unit("b", 5), unit("c", 5, "5m")]
+    const shared = (...now: ReadonlyArray<Unit>) => sharedTokens(before, now)
+    assert.deepStrictEqual(shared(unit("a", 10), unit("b", 5), unit("c", 5), unit("d", 9)), {
+      shared: 20,
+      sharedLong: 10
+    })
+    assert.deepStrictEqual(shared(unit("a", 10), unit("b", 5), unit("x", 5)), { shared: 10, sharedLong: 10 })
+    assert.deepStrictEqual(shared(unit("x", 10)), { shared: 0, sharedLong: 0 })
   })
 })

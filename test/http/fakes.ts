@@ -166,6 +166,7 @@ const context = Layer.mock(ContextManager, {
       rawMessages: 5,
       rawTokens: 30,
       cacheControl: { type: "ephemeral" },
+      longLived: false,
       breakpoints: ["end"],
       compaction: undefined,
       decision: { compact: false, reason: "the cached prefix is kept", savesNanoUsd: 0 }

@@ -1,3 +1,4 @@
+import { cacheLifetimeMillis } from "../../context/CompactionPolicy.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { Model, ModelCatalog } from "../../models/ModelCatalog.ts"
 
@@ -6,6 +7,11 @@ export interface Prompt {
   readonly tokens: number
   /** Of these, the leading part that the previous prompt had too, up to one of its breakpoints. */
   readonly shared: number
+  /** The same up to a breakpoint that upstream keeps for an hour. */
+  readonly sharedLong: number
+  /** Of `tokens`, the leading part that is kept for an hour; the fixed prefix is too, when `longLived`. */
+  readonly long: number
+  readonly longLived: boolean
   readonly compaction: boolean
 }
 
@@ -69,21 +75,33 @@ export interface Metered {
   /** The whole history, in tokens without the prefix. */
   readonly raw: number
   readonly output: number
-  /** True when upstream has forgotten what earlier requests wrote. */
-  readonly cold: boolean
+  /** Milliseconds since the previous request; infinite for the first. */
+  readonly idleMillis: number
+}
+
+const hourMillis = 60 * 60_000
+
+/** What upstream still holds of the prompt: everything shared within five minutes, the long-lived part within an hour. */
+const warmTokens = ({ idleMillis, prompt }: Metered, prefixTokens: number): number => {
+  if (idleMillis <= cacheLifetimeMillis) return prefixTokens + prompt.shared
+  return idleMillis <= hourMillis && prompt.longLived ? prefixTokens + prompt.sharedLong : 0
 }
 
 /**
- * Prompt caching as upstream does it (5-minute entries, breakpoints behind the prefix and at the end): the shared part
- * is read, the rest is written; below the model's minimum nothing is cached and everything is plain input.
+ * Prompt caching as upstream does it, with breakpoints behind the prefix and at the end: what is still held is read, the
+ * rest is written, up to the last long-lived breakpoint for an hour and behind it for five minutes; below the model's
+ * minimum nothing is cached and everything is plain input.
  */
-export const usageOf = ({ cold, output, prompt }: Metered, { model, prefixTokens }: MeterOptions): Usage => {
+export const usageOf = (request: Metered, { model, prefixTokens }: MeterOptions): Usage => {
+  const { output, prompt } = request
   const total = prefixTokens + prompt.tokens
   const minimum = model.minCacheableTokens
   if (total < minimum) return { input: total, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, output }
-  const warm = cold ? 0 : Math.min(total, prefixTokens + prompt.shared)
+  const warm = Math.min(total, warmTokens(request, prefixTokens))
   const cacheRead = warm >= minimum ? warm : 0
-  return { input: 0, cacheWrite5m: total - cacheRead, cacheWrite1h: 0, cacheRead, output }
+  const long = prompt.longLived ? Math.min(total, prefixTokens + prompt.long) : 0
+  const cacheWrite1h = Math.max(0, long - cacheRead)
+  return { input: 0, cacheWrite5m: total - cacheRead - cacheWrite1h, cacheWrite1h, cacheRead, output }
 }
 
 /** What one request adds to the totals. */
@@ -98,7 +116,7 @@ export const meter = (request: Metered, options: MeterOptions): Totals => {
     rawTokens: prefixTokens + request.raw,
     sentTokens,
     cacheReadTokens: usage.cacheRead,
-    cacheWriteTokens: usage.cacheWrite5m,
+    cacheWriteTokens: usage.cacheWrite5m + usage.cacheWrite1h,
     inputNanoUsd,
     outputNanoUsd: catalog.price(model, usage) - inputNanoUsd,
     maxRequestTokens: sentTokens,

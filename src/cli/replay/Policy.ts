@@ -34,21 +34,34 @@ export type Policy = (history: ReadonlyArray<StoredMessage>, bench: Bench) => Pl
 export interface Unit {
   readonly key: unknown
   readonly tokens: number
-  readonly breakpoint: boolean
+  /** How long upstream keeps what ends here; false when nothing ends here. */
+  readonly breakpoint: false | "5m" | "1h"
 }
 
 /** Tokens of `now` that repeat `before`, up to the last breakpoint that `before` had inside what they share. */
-export const sharedTokens = (before: ReadonlyArray<Unit>, now: ReadonlyArray<Unit>): number => {
+export const sharedTokens = (
+  before: ReadonlyArray<Unit>,
+  now: ReadonlyArray<Unit>
+): Pick<Prompt, "shared" | "sharedLong"> => {
   let shared = 0
+  let sharedLong = 0
   let sum = 0
   for (let i = 0; i < now.length && i < before.length; i++) {
     const unit = now[i]
     const old = before[i]
     if (unit === undefined || old === undefined || unit.key !== old.key) break
     sum += unit.tokens
-    if (old.breakpoint) shared = sum
+    if (old.breakpoint !== false) shared = sum
+    if (old.breakpoint === "1h") sharedLong = sum
   }
-  return shared
+  return { shared, sharedLong }
 }
+
+/** Tokens up to the last breakpoint that is kept for an hour. */
+export const longTokens = (units: ReadonlyArray<Unit>): number =>
+  tokensOf(units.slice(0, units.findLastIndex((unit) => unit.breakpoint === "1h") + 1))
+
+/** What a policy that keeps everything for five minutes says of the long-lived part. */
+export const shortLived = { sharedLong: 0, long: 0, longLived: false } as const
 
 export const tokensOf = (units: ReadonlyArray<Unit>): number => units.reduce((sum, unit) => sum + unit.tokens, 0)

@@ -1,5 +1,4 @@
 import { Clock, Effect } from "effect"
-import { cacheLifetimeMillis } from "../../context/CompactionPolicy.ts"
 import type { StoredMessage } from "../../domain/Conversation.ts"
 import { addTotals, type Metered, type MeterOptions, meter, noTotals, type Totals } from "./Meter.ts"
 import type { Bench, Player, Policy, PolicyName } from "./Policy.ts"
@@ -48,7 +47,7 @@ export const playWith = Effect.fnUntraced(function* (
       prompt: yield* player.prompt(point),
       raw,
       output: outputOf(transcript, point, bench),
-      cold: lastAt === undefined || at - lastAt > cacheLifetimeMillis
+      idleMillis: lastAt === undefined ? Number.POSITIVE_INFINITY : at - lastAt
     }
     lastAt = at
     totals = addTotals(totals, meter(request, meterOptions))

@@ -5,11 +5,20 @@ import type { PreparedContext } from "../../context/PreparedContext.ts"
 import { cutAtOrAfter } from "../../context/Rounds.ts"
 import type { StoredMessage } from "../../domain/Conversation.ts"
 import { isText, type Message } from "../../domain/Message.ts"
-import { type Bench, type Policy, type PolicyName, sharedTokens, tokensOf, type Unit } from "./Policy.ts"
+import {
+  type Bench,
+  longTokens,
+  type Policy,
+  type PolicyName,
+  sharedTokens,
+  shortLived,
+  tokensOf,
+  type Unit
+} from "./Policy.ts"
 import { SeedSummary } from "./SeedSummary.ts"
 
 const endsWithBreakpoint = (units: ReadonlyArray<Unit>): ReadonlyArray<Unit> =>
-  units.map((unit, index) => (index === units.length - 1 ? { ...unit, breakpoint: true } : unit))
+  units.map((unit, index) => (index === units.length - 1 ? { ...unit, breakpoint: "5m" as const } : unit))
 
 const unitOf =
   ({ estimator, model }: Bench) =>
@@ -26,7 +35,7 @@ const none: Policy = (history, bench) => {
         const shared = tokens
         for (; said < upTo; said++)
           tokens += history[said] === undefined ? 0 : unit(history[said] as StoredMessage).tokens
-        return { tokens, shared, compaction: false }
+        return { tokens, shared, ...shortLived, compaction: false }
       }),
     messages: () => history.slice(0, said)
   }
@@ -46,9 +55,9 @@ const window: Policy = (history, bench) => {
       Effect.sync(() => {
         sent = history.slice(windowStart(history, upTo, bench.settings.recentMessagesFull), upTo)
         const units = endsWithBreakpoint(sent.map(unit))
-        const shared = sharedTokens(before, units)
+        const { shared } = sharedTokens(before, units)
         before = units
-        return { tokens: tokensOf(units), shared, compaction: false }
+        return { tokens: tokensOf(units), shared, ...shortLived, compaction: false }
       }),
     messages: () => sent
   }
@@ -76,12 +85,17 @@ const seed: Policy = (history, bench) => {
           breakpoint: false
         }))
         const units = endsWithBreakpoint([...summary, ...history.slice(recent, upTo).map(unit)])
-        const shared = sharedTokens(before, units)
+        const { shared } = sharedTokens(before, units)
         before = units
-        return { tokens: tokensOf(units), shared, compaction: recent > 0 }
+        return { tokens: tokensOf(units), shared, ...shortLived, compaction: recent > 0 }
       }),
     messages: () => sent
   }
+}
+
+const lifetime = (mark: unknown): Unit["breakpoint"] => {
+  if (typeof mark !== "object" || mark === null) return false
+  return "ttl" in mark && mark.ttl === "1h" ? "1h" : "5m"
 }
 
 /** The first message of a compacted context block by block (segments keep their place), the others whole. */
@@ -93,9 +107,9 @@ const unitsOf = (messages: ReadonlyArray<Message>, bench: Bench): ReadonlyArray<
   }
   const whole = unit(first).tokens
   const own = first.content.map((block) => ({
-    key: JSON.stringify(block),
+    key: isText(block) ? block.text : block,
     tokens: isText(block) ? bench.estimator.text(block.text, bench.model).tokens : 0,
-    breakpoint: "cache_control" in block
+    breakpoint: lifetime(block.cache_control)
   }))
   const counted = tokensOf(own)
   const scaled = own.map((u) => ({ ...u, tokens: counted === 0 ? 0 : Math.round((u.tokens * whole) / counted) }))
@@ -140,7 +154,13 @@ export const sluiceWith =
             const units = unitsOf(prepared.messages, bench)
             const shared = sharedTokens(before, units)
             before = units
-            return { tokens: prepared.estimatedTokens, shared, compaction: prepared.compaction !== undefined }
+            return {
+              tokens: prepared.estimatedTokens,
+              ...shared,
+              long: longTokens(units),
+              longLived: prepared.longLived,
+              compaction: prepared.compaction !== undefined
+            }
           })
         }),
       messages: () => last?.messages ?? []
