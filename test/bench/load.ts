@@ -15,7 +15,7 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Clock, Console, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Clock, Console, Effect, Fiber, Layer, Option, Redacted, References, Schema, Stream } from "effect"
 import { layerServices } from "../../src/App.ts"
 import { Database } from "../../src/chat/Database.ts"
 import { Claude } from "../../src/claude/Claude.ts"
@@ -218,6 +218,9 @@ const soak = (url: string) =>
 
 const dataDir = mkdtempSync(join(tmpdir(), "sluice-load-"))
 await Effect.runPromise(
-  Effect.scoped(Effect.flatMap(simulator, ({ url }) => Effect.provide(soak(url), house(url, dataDir))))
+  Effect.flatMap(simulator, ({ url }) => Effect.provide(soak(url), house(url, dataDir))).pipe(
+    Effect.scoped,
+    Effect.provideService(References.MinimumLogLevel, "Error")
+  )
 )
 rmSync(dataDir, { recursive: true, force: true })
