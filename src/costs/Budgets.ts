@@ -9,6 +9,8 @@ export interface BudgetRule {
   /** Only this tenant, agent, conversation or model; each one has a budget of its own otherwise. */
   readonly key?: string | undefined
   readonly limit: NanoUsd
+  /** Each one's own limit, asked for at every request, instead of `limit`; null: it has none. */
+  readonly limitFor?: ((key: string) => NanoUsd | null) | undefined
   /** Warns only, as COST_ALERT_THRESHOLD_USD does. */
   readonly soft?: boolean | undefined
 }
@@ -44,6 +46,7 @@ export interface Refusal {
 interface Bucket {
   readonly name: string
   readonly rule: BudgetRule
+  readonly key: string
   spent: number
   reserved: number
   /** Limits granted on top, today. */
@@ -52,9 +55,10 @@ interface Bucket {
   refused: boolean
 }
 
-const emptyBucket = (name: string, rule: BudgetRule): Bucket => ({
+const emptyBucket = (name: string, rule: BudgetRule, key: string): Bucket => ({
   name,
   rule,
+  key,
   spent: 0,
   reserved: 0,
   grants: 0,
@@ -76,14 +80,16 @@ const nameOf = (rule: BudgetRule, key: string, subject: Subject): string => {
   return rule.soft === true ? "alert threshold" : "daily budget"
 }
 
-const limitOf = (bucket: Bucket): number => bucket.rule.limit * (1 + bucket.grants)
+const limitOf = ({ grants, key, rule }: Bucket): number =>
+  (rule.limitFor === undefined ? rule.limit : (rule.limitFor(key) ?? Number.POSITIVE_INFINITY)) * (1 + grants)
 const exhausted = (bucket: Bucket): boolean => bucket.rule.soft !== true && bucket.spent >= limitOf(bucket)
 
 const noticeOf = (bucket: Bucket): BudgetNotice => ({
   budget: bucket.name,
   level: bucket.level,
   spent: nanoUsd(bucket.spent),
-  limit: nanoUsd(limitOf(bucket)),
+  // A tenant's limit may be gone by now; what was announced is then told without it.
+  limit: nanoUsd(Math.min(limitOf(bucket), Number.MAX_SAFE_INTEGER)),
   stopped: bucket.refused
 })
 
@@ -179,7 +185,7 @@ export class Budgets {
       if (key === null || (rule.key !== undefined && rule.key !== key)) continue
       const id = idOf(index, rule, key, subject)
       const known = this.buckets.get(id)
-      const bucket = known ?? emptyBucket(nameOf(rule, key, subject), rule)
+      const bucket = known ?? emptyBucket(nameOf(rule, key, subject), rule, key)
       if (known === undefined) this.buckets.set(id, bucket)
       found.push(bucket)
     }

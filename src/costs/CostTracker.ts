@@ -1,10 +1,10 @@
 import { Context, Effect, Layer, Option } from "effect"
 import type { SqlClient } from "effect/sql"
+import { Tenants } from "../access/Tenants.ts"
 import { fromUsd, type NanoUsd, zero } from "../domain/Money.ts"
 import type { Events } from "../events/Events.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
-import type { BudgetRule } from "./Budgets.ts"
 import type { TrackerOptions } from "./Desk.ts"
 import { Ledger } from "./Ledger.ts"
 import type {
@@ -78,14 +78,16 @@ export class CostTracker extends Context.Service<
   /** As Settings say (COST_*), over the given ledger. */
   static readonly layerNoDeps: Layer.Layer<CostTracker, LedgerError, Events | Ledger | ModelCatalog | Settings> =
     Layer.unwrap(
-      Effect.map(Settings, (settings) => {
+      Effect.gen(function* () {
+        const settings = yield* Settings
+        const { dailyBudget } = yield* Tenants
         const { costAlertThresholdUsd, costDailyBudgetUsd, costTimeZone, enabled } = settings
         if (!enabled.costTracking) return CostTracker.layerOff
         return CostTracker.layerWith({
           timeZone: costTimeZone,
           threshold: fromUsd(costAlertThresholdUsd),
           dailyBudget: Option.getOrNull(Option.map(costDailyBudgetUsd, fromUsd)),
-          budgets: noBudgets,
+          budgets: [{ scope: "tenant", limit: zero, limitFor: dailyBudget }],
           enforced: enabled.budget
         })
       })
@@ -99,8 +101,6 @@ export class CostTracker extends Context.Service<
   static readonly layerMemory: Layer.Layer<CostTracker, LedgerError, Events | ModelCatalog | Settings> =
     this.layerNoDeps.pipe(Layer.provide(Ledger.layerMemory))
 }
-
-const noBudgets: ReadonlyArray<BudgetRule> = []
 
 const makeOff = () =>
   CostTracker.of({

@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, type Scope } from "effect"
+import { Tenants } from "../access/Tenants.ts"
 import type { Event } from "../domain/Event.ts"
 import type { Usage } from "../domain/Usage.ts"
 import { Events } from "../events/Events.ts"
@@ -68,7 +69,8 @@ export class TokenRateLimiter extends Context.Service<
     Effect.gen(function* () {
       const settings = yield* Settings
       const { publish } = yield* Events
-      return yield* TokenRateLimiter.make(fromSettings(settings), publish)
+      const { share } = yield* Tenants
+      return yield* TokenRateLimiter.make({ ...fromSettings(settings), weight: share }, publish)
     })
   )
 

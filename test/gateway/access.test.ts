@@ -78,6 +78,21 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
       })
     )
 
+    it.effect("may have a budget of its own, and a share of the queue", () =>
+      Effect.gen(function* () {
+        const tokens = yield* Tokens
+        const { token } = yield* tokens.add({ name: "poor", dailyBudgetUsd: 0.000_001, share: 3 })
+        const stopped = yield* post(body(), bearer(Redacted.value(token)))
+        assert.strictEqual(stopped.status, 402)
+        assert.strictEqual(stopped.json.error.type, "billing_error")
+        assert.include(stopped.json.error.message, "tenant poor")
+        assert.strictEqual((yield* post(body(), bearer(secret))).status, 200)
+        yield* tokens.revoke("poor")
+        const { token: richer } = yield* tokens.add({ name: "poor", dailyBudgetUsd: 1 })
+        assert.strictEqual((yield* post(body(), bearer(Redacted.value(richer)))).status, 200)
+      })
+    )
+
     it.effect("is needed once there is one, also on this machine; a key of upstream's goes through", () =>
       Effect.gen(function* () {
         const before = yield* asked
