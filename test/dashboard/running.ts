@@ -35,7 +35,7 @@ const end = async (child: ChildProcess): Promise<void> => {
 
 /** Answered by anything: it listens. */
 const answers = async (url: string): Promise<void> => {
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (let attempt = 0; attempt < 900; attempt++) {
     const ok = await fetch(url).then(
       () => true,
       () => false
@@ -43,7 +43,7 @@ const answers = async (url: string): Promise<void> => {
     if (ok) return
     await sleep(100)
   }
-  throw new Error(`Nothing answers at ${url}`)
+  throw new Error(`Nothing answers at ${url} in 90 seconds`)
 }
 
 export interface Running {
@@ -87,7 +87,15 @@ export const running = async ({ env = {}, latency }: RunOptions = {}): Promise<R
   const start = () => run(["serve"], { PORT: String(port), DATA_DIR: dataDir, ...upstream, ...env })
   let serving = start()
   const stop = () => end(serving)
-  await answers(`${url}/health`)
+  const dispose = async () => {
+    await end(serving)
+    if (simulating !== undefined) await end(simulating)
+    await rm(dataDir, { recursive: true, force: true })
+  }
+  await answers(`${url}/health`).catch(async (error: unknown) => {
+    await dispose()
+    throw error
+  })
   return {
     url,
     simulator,
@@ -97,10 +105,6 @@ export const running = async ({ env = {}, latency }: RunOptions = {}): Promise<R
       serving = start()
       await answers(`${url}/health`)
     },
-    dispose: async () => {
-      await end(serving)
-      if (simulating !== undefined) await end(simulating)
-      await rm(dataDir, { recursive: true, force: true })
-    }
+    dispose
   }
 }

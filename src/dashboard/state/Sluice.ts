@@ -54,6 +54,8 @@ export const makeSluice = (options: SluiceOptions) => {
   }
 
   let generation = 0
+  /** Which process the feed's numbering belongs to: the poll may be the first to meet another one. */
+  let feedGeneration = 0
   const beginAnew = (): void => {
     generation += 1
     told.value = new Map()
@@ -115,8 +117,9 @@ export const makeSluice = (options: SluiceOptions) => {
       feedOpen.value = open
     },
     restarted: async () => {
-      const another = noteHealth(await api.health())
-      if (another) beginAnew()
+      if (noteHealth(await api.health())) beginAnew()
+      const another = feedGeneration !== generation
+      feedGeneration = generation
       return another
     }
   })
