@@ -20,10 +20,13 @@ export const Grant = Schema.Struct({
 }).annotate({ identifier: "Grant" })
 export interface Grant extends Schema.Schema.Type<typeof Grant> {}
 
+/** Postgres has no NUL in text. */
+const storable = Schema.makeFilter<string>((text) => !text.includes("\u0000"), { expected: "a text without NUL" })
+
 /** A token to be made; what is left out is not limited. */
 export const NewToken = Schema.Struct({
   name: TokenName,
-  agent: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(200))),
+  agent: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(200), storable)),
   priority: Schema.optionalKey(Priority),
   dailyBudgetUsd: Schema.optionalKey(
     Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1_000_000))

@@ -160,12 +160,11 @@ export class InternalProblem extends HttpApiError.Problem<InternalProblem>()("In
 }) {}
 
 /** What reading and writing conversations may answer with, before a turn begins. */
-export const storageProblems = [ConversationUnknown, StorageUnavailable] as const
+export const storageProblems = [ConversationUnknown, InvalidRequest, StorageUnavailable] as const
 
 /** What a turn may fail with, as an HTTP status before its first event or as an `error` event after it. */
 export const turnProblems = [
   ...storageProblems,
-  InvalidRequest,
   ContextTooLargeProblem,
   LargerThanLimit,
   BudgetUsedUp,

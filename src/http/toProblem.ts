@@ -52,9 +52,15 @@ export const databaseProblem = (error: ChatRepoError | LedgerError): Problem.Sto
 const ofConversation = (error: ConversationNotFound) =>
   new Problem.ConversationUnknown({ detail: error.message, conversation: error.conversation })
 
+/** Nothing that the database could do about: the client's own words come back. */
+const ofRepo = (error: ChatRepoError) =>
+  error.kind === "invalid" || error.kind === "conflict"
+    ? new Problem.InvalidRequest({ detail: error.message })
+    : databaseProblem(error)
+
 /** What reading and writing conversations may fail with. */
 export const storageProblem = (error: ChatRepoError | ConversationNotFound) =>
-  error._tag === "ConversationNotFound" ? ofConversation(error) : databaseProblem(error)
+  error._tag === "ConversationNotFound" ? ofConversation(error) : ofRepo(error)
 
 /** The one translation from what a turn fails with to what a client may read. */
 export const turnProblem = (error: OrchestratorError): Problem.TurnProblem => {
