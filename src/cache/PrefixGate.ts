@@ -1,6 +1,7 @@
 import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import { Settings } from "../Settings.ts"
 import { hasBreakpoint, type Prefix, prefixesOf } from "./Prefixes.ts"
 
 export interface PrefixGateOptions {
@@ -42,13 +43,19 @@ export class PrefixGate extends Context.Service<
     warmMillis: 5 * 60_000
   })
 
+  /** `layer` while RESPONSE_CACHE_ENABLED holds (and TOKEN_MANAGEMENT_ENABLED above it); otherwise nobody waits. */
+  static readonly layerSettings: Layer.Layer<PrefixGate, never, Settings> = Layer.unwrap(
+    Effect.map(Settings, ({ enabled }) => (enabled.responseCache ? PrefixGate.layer : PrefixGate.layerOff))
+  )
+
   /** Nobody waits. */
   static readonly layerOff: Layer.Layer<PrefixGate> = Layer.succeed(PrefixGate, {
     enter: () => Effect.succeed(free)
   })
 }
 
-const free: Pass = { begun: Effect.void, waitedMillis: 0 }
+/** Goes at once, and nobody waits for it. */
+export const free: Pass = { begun: Effect.void, waitedMillis: 0 }
 const remembered = 10_000
 
 const makeGate = (options: PrefixGateOptions) => {

@@ -1,4 +1,5 @@
 import { Clock, Effect, Exit, Scope } from "effect"
+import type { Pass } from "../cache/PrefixGate.ts"
 import { type NanoUsd, zero as noMoney } from "../domain/Money.ts"
 import { add, zero as noUsage, type Usage } from "../domain/Usage.ts"
 import type { Reservation } from "../limits/TokenRateLimiter.ts"
@@ -13,6 +14,8 @@ export interface Account {
   readonly expected: Expected
   /** Whole milliseconds it waited for admission. */
   readonly queueMillis: number
+  /** To be run when the response begins: upstream has the prompt's prefix, and whoever waits for that goes on. */
+  readonly begun: Effect.Effect<void>
   readonly settle: (billed: Billed) => Effect.Effect<Settlement>
   /** Upstream billed nothing: everything is given back. */
   readonly release: Effect.Effect<Settlement>
@@ -24,8 +27,9 @@ export interface Account {
 
 export interface Holding {
   readonly expected: Expected
+  readonly pass: Pass
   readonly reservation: Reservation | undefined
-  /** Holds the reservation. */
+  /** Holds the pass and the reservation. */
   readonly scope: Scope.Closeable
   /** Milliseconds since the epoch. */
   readonly sentAt: number
@@ -34,8 +38,8 @@ export interface Holding {
 }
 
 export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Account => {
-  const { expected, onWhole, reservation, scope, sentAt } = holding
-  const queueMillis = reservation?.waitedMillis ?? 0
+  const { expected, onWhole, pass, reservation, scope, sentAt } = holding
+  const queueMillis = pass.waitedMillis + (reservation?.waitedMillis ?? 0)
   let closed: Settlement | undefined
   let lost = noUsage
 
@@ -91,5 +95,5 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
     yield* books.tell(own, rawTokensOf(own, usage), yield* outcome(usage, cost, "partial"))
   })
 
-  return { expected, queueMillis, settle, release, abandoned, guess }
+  return { expected, queueMillis, begun: pass.begun, settle, release, abandoned, guess }
 }

@@ -1,4 +1,5 @@
 import { Cause, Clock, Effect, Exit, Scope } from "effect"
+import { free, type Pass, PrefixGate } from "../cache/PrefixGate.ts"
 import type { BudgetExceeded } from "../costs/CostTracker.ts"
 import type { ApiUsage } from "../domain/MessagesRequest.ts"
 import { zero as noMoney } from "../domain/Money.ts"
@@ -12,11 +13,11 @@ import { makeBookkeeping, rawTokensOf } from "./Bookkeeping.ts"
 import type { Degraded } from "./Degraded.ts"
 import { makeForecast, prefixOf } from "./Forecast.ts"
 import type { Settlement } from "./Governed.ts"
-import type { Job } from "./Job.ts"
+import { type Job, scopeOf } from "./Job.ts"
 
 export interface Accounts {
   /**
-   * Takes dollars, then tokens. To be run uninterruptibly: it lets itself be interrupted while it waits, and only there.
+   * Waits for siblings that are writing the same prompt prefix, then takes dollars, then tokens. To be run uninterruptibly: it lets itself be interrupted while it waits, and only there.
    * Nothing stays taken on failure.
    */
   readonly open: (job: Job) => Effect.Effect<Account, BudgetExceeded | RateLimitError>
@@ -28,6 +29,7 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
   const { rateLimitTokensPerMinute } = yield* Settings
   const books = yield* makeBookkeeping(degraded)
   const router = yield* ModelRouter
+  const gate = yield* PrefixGate
   const forecast = makeForecast()
 
   /** By the upper bound, while that fits the limit. */
@@ -39,19 +41,30 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
     return forecast.expect(prefix, job.request, job.model.id, guess.tokens, now)
   })
 
-  const open: Accounts["open"] = Effect.fnUntraced(function* (job) {
+  const enter = (job: Job, scope: Scope.Scope): Effect.Effect<Pass> =>
+    Effect.interruptible(
+      degraded.guard(
+        "prefix gate",
+        () => Scope.provide(gate.enter(job.request, scopeOf(job.options) ?? ""), scope),
+        free
+      )
+    )
+
+  const opened = Effect.fnUntraced(function* (job: Job, scope: Scope.Closeable) {
     const prefix = prefixOf(job.request, job.caller)
+    // Before anything is taken: who waits for a sibling holds neither a slot nor tokens of this minute.
+    const pass = yield* enter(job, scope)
     const expected = yield* expectation(job, prefix)
     yield* Effect.onError(Effect.interruptible(books.reserveMoney(job, expected)), (cause) =>
       Cause.hasFails(cause) ? Effect.void : afresh(books.giveMoneyBack(job))
     )
-    const scope = Scope.makeUnsafe()
     const reservation = yield* Effect.onError(Effect.interruptible(books.reserveTokens(job, expected, scope)), () =>
-      afresh(Effect.andThen(Scope.close(scope, Exit.void), books.giveMoneyBack(job)))
+      afresh(books.giveMoneyBack(job))
     )
     const sentAt = yield* Clock.currentTimeMillis
     return makeAccount(books, job, {
       expected,
+      pass,
       reservation,
       scope,
       sentAt,
@@ -61,6 +74,12 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
       }
     })
   })
+
+  const open: Accounts["open"] = (job) =>
+    Effect.suspend(() => {
+      const scope = Scope.makeUnsafe()
+      return Effect.onError(opened(job, scope), () => afresh(Scope.close(scope, Exit.void)))
+    })
 
   const saved: Accounts["saved"] = Effect.fnUntraced(function* (job, api, cache) {
     const usage = fromApi(api)

@@ -29,6 +29,7 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
       yield* failed(exit.cause)
       return yield* Effect.failCause(exit.cause)
     }
+    yield* account.begun
     const { headers, message } = exit.value
     const whole = Effect.suspend(() =>
       account.settle({ usage: fromApi(message.usage), partial: false, api: message.usage })

@@ -100,6 +100,7 @@ const takeOff = Effect.fnUntraced(function* (
   }
   const leave = abandon(call, Cause.interrupt())
   const begun = yield* Effect.onError(Effect.interruptible(begin(base, job, call)), (cause) => abandon(call, cause))
+  yield* account.begun
   if (!call.landing.isTaken()) aloft.add(leave)
   if (job.waiting === 0) yield* leave
   return { ...begun, queueMillis: account.queueMillis, leave, landed: call.landing.landed }

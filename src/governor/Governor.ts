@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, type Scope } from "effect"
+import { PrefixGate } from "../cache/PrefixGate.ts"
 import { Claude } from "../claude/Claude.ts"
 import type { Caller } from "../domain/Caller.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
@@ -48,7 +49,7 @@ export class Governor extends Context.Service<
    * Requests that upstream may be billing are followed to their settlement in the layer's scope, whoever asked has left
    * or not; closing it settles what is open from what was received.
    */
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Governor,
     Effect.gen(function* () {
       const degraded = makeDegraded(yield* Events)
@@ -77,4 +78,7 @@ export class Governor extends Context.Service<
       })
     })
   )
+
+  /** With a prefix gate, as Settings say. */
+  static readonly layer = Governor.layerNoDeps.pipe(Layer.provide(PrefixGate.layerSettings))
 }

@@ -1,3 +1,5 @@
+import { hash } from "node:crypto"
+import { Redacted } from "effect"
 import type { CallOptions } from "../claude/Claude.ts"
 import type { Caller } from "../domain/Caller.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
@@ -26,6 +28,10 @@ export interface Job {
   /** How many wait for what this job leads. At none, a failed attempt is not followed by another. */
   waiting: number
 }
+
+/** Unless the caller says so itself: with a key of its own it shares only with who has the same key, because that pays. */
+export const scopeOf = ({ apiKey, cacheScope }: RunOptions): string | undefined =>
+  cacheScope ?? (apiKey && hash("sha256", Redacted.value(apiKey)))
 
 /** Identical requests in flight may share one call. */
 export const shareable = (job: Job): job is Job & { readonly key: string } =>

@@ -1,5 +1,4 @@
-import { hash } from "node:crypto"
-import { Clock, Effect, Option, Random, Redacted } from "effect"
+import { Clock, Effect, Option, Random } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import type { Caller } from "../domain/Caller.ts"
@@ -11,7 +10,7 @@ import { Settings } from "../Settings.ts"
 import type { Accounts } from "./Accounts.ts"
 import type { Degraded } from "./Degraded.ts"
 import type { GovernedAnswer, GovernorError, RunOptions } from "./Governed.ts"
-import type { Job } from "./Job.ts"
+import { type Job, scopeOf } from "./Job.ts"
 import { noRoom } from "./noRoom.ts"
 import { makePressure } from "./Pressure.ts"
 
@@ -40,10 +39,6 @@ const betasOf = ({ headers }: RunOptions): ReadonlyArray<string> => {
   const betas = headers?.["anthropic-beta"]
   return betas === undefined ? [] : betas.split(",").map((beta) => beta.trim())
 }
-
-/** Unless the caller says so itself: with a key of its own it shares only with who has the same key, because that pays. */
-const scopeOf = ({ apiKey, cacheScope }: RunOptions): string | undefined =>
-  cacheScope ?? (apiKey && hash("sha256", Redacted.value(apiKey)))
 
 /** What else must be equal for two requests to share an answer. */
 const shareOf = (options: RunOptions): ReadonlyArray<string> => {
