@@ -1,3 +1,4 @@
+import { Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { lazy } from "./lazy.ts"
 import { policyNames } from "./replay/Policy.ts"
@@ -8,6 +9,7 @@ const model = Flag.String("model").pipe(
 )
 const prefixTokens = Flag.Int("prefix-tokens").pipe(
   Flag.withDescription("Tokens of system prompt and tools, which logs do not hold"),
+  Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
   Flag.withDefault(0)
 )
 const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))

@@ -38,6 +38,7 @@ describe("sluice", () => {
     Effect.gen(function* () {
       assert.strictEqual((yield* sluice(["bogus"])).code, 2)
       assert.strictEqual((yield* sluice(["serve", "--bogus"])).code, 2)
+      assert.strictEqual((yield* sluice(["replay", ".", "--prefix-tokens", "-5"])).code, 2)
     })
   )
 
