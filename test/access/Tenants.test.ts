@@ -57,8 +57,14 @@ describe("a tenant's budget", () => {
     budgets.release(subject, 100)
     budgets.charge(subject, 90)
     limit = nanoUsd(100)
-    assert.deepInclude(budgets.reserve(subject, 20), { budget: "tenant acme", limit, spent: 90 })
-    assert.deepInclude(budgets.charge(subject, 5)[0], { level: 90 })
+    assert.deepStrictEqual(budgets.reserve(subject, 20), {
+      budget: "tenant acme",
+      limit,
+      spent: nanoUsd(90),
+      reserved: zero,
+      first: true
+    })
+    assert.strictEqual(budgets.charge(subject, 5)[0]?.level, 90)
     limit = null
     assert.isUndefined(budgets.reserve(subject, 1_000))
     assert.lengthOf(budgets.reset(), 1)
