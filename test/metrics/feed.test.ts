@@ -82,6 +82,19 @@ describe("GET /ws", () => {
     )
   )
 
+  it.live("a server that shuts down says goodbye and does not wait for who listens", () =>
+    Effect.gen(function* () {
+      const begun = performance.now()
+      const lines = yield* Effect.gen(function* () {
+        const url = `${yield* address}/ws`
+        return yield* Effect.forEach(Array(20), () => connect(url))
+      }).pipe(Effect.provide(server(), { local: true }))
+      yield* eventually("all are closed", () => lines.every((line) => line.closed() !== undefined))
+      assert.deepStrictEqual([...new Set(lines.map((line) => line.closed()))], [1001])
+      assert.isBelow(performance.now() - begun, 10_000)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("1,000 connections hear everything", () =>
     Effect.gen(function* () {
       const url = `${yield* address}/ws`
