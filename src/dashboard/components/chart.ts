@@ -45,6 +45,7 @@ const seriesOf = (root: Element, line: Line, Plot: typeof uPlot): uPlot.Series =
     stroke: colour,
     width: line.bars === true ? 0 : 1.75,
     points: { show: false },
+    spanGaps: true,
     ...(line.dashed === true ? { dash: [6, 5] } : {}),
     ...(line.fill === true ? { fill: faint(colour, 0.14) } : {}),
     ...(bars === undefined ? {} : { paths: bars, fill: colour })
@@ -62,7 +63,7 @@ export const chartOptions = (root: Element, options: ChartOptions): uPlot.Option
   return {
     width,
     height,
-    padding: [10, 8, 0, 0],
+    padding: [10, 30, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: {
