@@ -1,5 +1,5 @@
 import { Config, Context, Effect, Layer, Option, Redacted, Result, Schema } from "effect"
-import { type Decoded, type Variable, type VariableKey, variables } from "./SettingsTable.ts"
+import { BudgetSetting, type Decoded, type Variable, type VariableKey, variables } from "./SettingsTable.ts"
 
 /** A variable holds what it cannot mean. Ends the start. `value` is never a secret. */
 export class InvalidSetting extends Schema.TaggedError<InvalidSetting>()("InvalidSetting", {
@@ -52,9 +52,12 @@ export interface SettingsShape {
   readonly maxConcurrentRequests: number
   readonly cacheTtlMinutes: number
   readonly cacheMaxSizeMb: number
+  /** Whether cached answers are kept in the database too. */
+  readonly responseCachePersistent: boolean
   /** USD, as configured. */
   readonly costAlertThresholdUsd: number
   readonly costDailyBudgetUsd: Option.Option<number>
+  readonly costBudgets: ReadonlyArray<BudgetSetting>
   readonly costTimeZone: string
   readonly orchestratorModel: string
   readonly modelRouting: boolean
@@ -202,11 +205,15 @@ export class Settings extends Context.Service<Settings, SettingsShape>()("sluice
     Layer.succeed(Settings, override(overrides))
 }
 
+const isBudget = Schema.is(BudgetSetting)
+
 const shown = (value: unknown): string => {
   if (Option.isOption(value)) return Option.match(value, { onNone: () => "(none)", onSome: shown })
   if (Redacted.isRedacted(value)) return hidden
   if (value instanceof Map)
     return value.size === 0 ? "(none)" : [...value.keys()].map((name) => `${name}=${hidden}`).join(",")
+  if (Array.isArray(value)) return value.length === 0 ? "(none)" : value.map(shown).join(",")
+  if (isBudget(value)) return `${value.scope}:${value.name}=${value.usd}`
   return printable(String(value))
 }
 

@@ -159,6 +159,37 @@ const gatewayTokens: Variable<ReadonlyMap<string, Redacted.Redacted>> = {
   }
 }
 
+/** A limit a day for one tenant, agent, conversation or model, or for each of them. */
+export const BudgetSetting = Schema.Struct({
+  scope: Schema.Literals(["tenant", "agent", "conversation", "model"]),
+  /** `*`: each one has a budget of its own. */
+  name: Schema.String.check(Schema.isPattern(/^[^\s,=]+$/)),
+  usd: usd.schema
+}).annotate({ identifier: "BudgetSetting" })
+export interface BudgetSetting extends Schema.Schema.Type<typeof BudgetSetting> {}
+
+const budgetOf = (text: string): Option.Option<BudgetSetting> => {
+  const [, scope, name, usd] = /^(\w+):(.+)=([^=]*)$/.exec(text) ?? []
+  return Schema.decodeUnknownOption(BudgetSetting)({ scope, name, usd })
+}
+
+const costBudgets: Variable<ReadonlyArray<BudgetSetting>> = {
+  name: "COST_BUDGETS",
+  formerly: undefined,
+  fallback: "",
+  accepts:
+    "budgets separated by commas, each once, like tenant:acme=5, agent:summarizer=1, conversation:*=0.50 or model:opus=20, in USD above 0 and up to 1000000",
+  doc: "Dollars a day of a tenant, an agent, a conversation or a model, after which nothing more is sent for it; `*` gives each one its own.",
+  secret: false,
+  decode: (text) => {
+    if (text === "") return Option.some([])
+    const given = Option.all(list(text).map(budgetOf))
+    const isOnceEach = (budgets: ReadonlyArray<BudgetSetting>) =>
+      new Set(budgets.map(({ name, scope }) => `${scope}:${name}`)).size === budgets.length
+    return Option.filter(given, isOnceEach)
+  }
+}
+
 const on = (name: string, doc: string) => required(name, flag, "true", { doc })
 
 /** Every variable, in the order in which people read about them. Keys are the fields of `Settings`. */
@@ -258,10 +289,14 @@ export const variables = {
   cacheMaxSizeMb: required("CACHE_MAX_SIZE_MB", whole(1, 1_000_000), "100", {
     doc: "Memory of the response cache, in megabytes."
   }),
+  responseCachePersistent: required("RESPONSE_CACHE_PERSISTENT", flag, "off", {
+    doc: "Keeps cached answers in the database too: they outlive a restart."
+  }),
   costAlertThresholdUsd: required("COST_ALERT_THRESHOLD_USD", usd, "10.0", { doc: "Dollars a day that raise alerts." }),
   costDailyBudgetUsd: optional("COST_DAILY_BUDGET_USD", usd, {
     doc: "Dollars a day after which nothing more is sent."
   }),
+  costBudgets,
   costTimeZone: required("COST_TIME_ZONE", zone, "UTC", { doc: "Where a day begins and ends." }),
   alertWebhookUrl: secret(
     "ALERT_WEBHOOK_URL",

@@ -49,6 +49,11 @@ const cases: Record<string, { readonly good: ReadonlyArray<string>; readonly bad
   RATE_LIMIT_REQUESTS_PER_MINUTE: { good: ["60"], bad: ["0", "none"] },
   MAX_CONCURRENT_REQUESTS: { good: ["1"], bad: ["0", "100001"] },
   CACHE_TTL_MINUTES: { good: ["5"], bad: ["0", "5m"] },
+  RESPONSE_CACHE_PERSISTENT: { good: ["on", "off"], bad: ["sometimes"] },
+  COST_BUDGETS: {
+    good: ["tenant:acme=5", "agent:summarizer=1, model:claude-opus-4-6[1m]=20,conversation:*=0.50", "tenant:a:b=1"],
+    bad: ["acme=5", "team:acme=5", "tenant:acme", "tenant:=5", "tenant:a=0", "tenant:a=$5", "tenant:a=5,tenant:a=6"]
+  },
   CACHE_MAX_SIZE_MB: { good: ["1"], bad: ["0", "1GB"] },
   COST_ALERT_THRESHOLD_USD: { good: ["2.50", "1000000"], bad: ["0", "-1", "$5", "1,50", "1e3", "1000000.01"] },
   COST_DAILY_BUDGET_USD: { good: ["0.01"], bad: ["0", "none", "NaN"] },
@@ -140,6 +145,7 @@ describe("Settings", () => {
         ANTHROPIC_BASE_URL: "http://127.0.0.1:1/",
         ANTHROPIC_API_KEY: "sk-ant-1",
         COST_DAILY_BUDGET_USD: "2.50",
+        COST_BUDGETS: "tenant:acme=5, model:*=0.25",
         AGENT_TOOLS: "a, b",
         GATEWAY_TOKENS: "one=x==,two=y",
         MODEL_ROUTING: "on"
@@ -148,6 +154,11 @@ describe("Settings", () => {
       assert.strictEqual(settings.anthropicBaseUrl, "http://127.0.0.1:1")
       assert.strictEqual(Option.getOrThrow(Option.map(settings.anthropicApiKey, Redacted.value)), "sk-ant-1")
       assert.deepStrictEqual(settings.costDailyBudgetUsd, Option.some(2.5))
+      assert.deepStrictEqual(settings.costBudgets, [
+        { scope: "tenant", name: "acme", usd: 5 },
+        { scope: "model", name: "*", usd: 0.25 }
+      ])
+      assert.include(settingsReport(settings), "COST_BUDGETS=tenant:acme=5,model:*=0.25")
       assert.deepStrictEqual(settings.agentTools, ["a", "b"])
       assert.deepStrictEqual(
         [...settings.gatewayTokens].map(([name, token]) => [name, Redacted.value(token)]),
