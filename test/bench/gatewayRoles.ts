@@ -33,7 +33,9 @@ const frames = [
     type: "message_start",
     message: { ...head, content: [], stop_reason: null, stop_sequence: null, usage: { ...usage, output_tokens: 1 } }
   } as { readonly type: string }),
-  frame({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } } as { readonly type: string }),
+  frame({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } } as {
+    readonly type: string
+  }),
   ...Array.from({ length: 50 }, (_, n) =>
     frame({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: ` some words ${n}` } } as {
       readonly type: string
@@ -103,7 +105,7 @@ const bodyOf = ({ bytes, streamed }: Load): string =>
     max_tokens: 1024,
     ...(streamed ? { stream: true } : {}),
     system: "You are a planner of sub-agents. Answer with the next step only.",
-    messages: Array.from({ length: Math.max(1, Math.round(bytes / 1_000)) }, (_, n, ) => ({
+    messages: Array.from({ length: Math.max(1, Math.round(bytes / 1_000)) }, (_, n) => ({
       role: n % 2 === 0 ? "user" : "assistant",
       content: `${n === 0 ? `Request ${process.pid}.${made++}: ` : ""}${"what is the next step of the plan, please? ".repeat(22)}`
     })).slice(0, Math.round(bytes / 1_000) % 2 === 0 ? -1 : undefined)
