@@ -29,6 +29,9 @@ const start = async (role: string, ...args: ReadonlyArray<string>): Promise<{ ch
   return { child, url: `http://127.0.0.1:${port}` }
 }
 
+/** Settings to look at one room at a time: `-- 5 3 COST_TRACKING_ENABLED=false`. */
+const extra = Object.fromEntries(process.argv.slice(4).map((pair) => pair.split("=", 2)))
+
 /** `sluice serve`, as anybody would start it; `SLUICE_PROFILE=1` leaves a CPU profile in the current folder. */
 const startSluice = async (upstream: string, dataDir: string): Promise<{ child: ChildProcess; url: string }> => {
   const profile = process.env.SLUICE_PROFILE === "1" ? ["--cpu-prof"] : []
@@ -41,14 +44,18 @@ const startSluice = async (upstream: string, dataDir: string): Promise<{ child: 
       DATA_DIR: dataDir,
       RATE_LIMIT_TOKENS_PER_MINUTE: "1000000000",
       COST_ALERT_THRESHOLD_USD: "1000000",
-      MAX_CONCURRENT_REQUESTS: "1000"
+      MAX_CONCURRENT_REQUESTS: "1000",
+      ...extra
     },
     stdio: ["ignore", "pipe", "inherit"]
   })
   children.push(child)
-  for await (const chunk of child.stdout ?? []) {
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     const url = /Listening on (http:\S+)/.exec(String(chunk))?.[1]
-    if (url !== undefined) return { child, url }
+    if (url === undefined) continue
+    // It goes on logging: a closed pipe would end it.
+    child.stdout.resume()
+    return { child, url }
   }
   throw new Error("sluice did not start")
 }
