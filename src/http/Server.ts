@@ -1,4 +1,3 @@
-import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ByteSize, Effect, Layer } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServer } from "effect/http"
@@ -16,6 +15,7 @@ import * as Docs from "./Docs.ts"
 import * as Errors from "./Errors.ts"
 import * as Gateway from "./gateway/Gateway.ts"
 import * as Health from "./Health.ts"
+import { listener } from "./Listener.ts"
 import * as Metrics from "./Metrics.ts"
 import { Feed } from "./metrics/Feed.ts"
 import * as Live from "./metrics/Live.ts"
@@ -62,7 +62,7 @@ const listening = Layer.effectDiscard(
 export const layer = Layer.unwrap(
   Effect.map(Settings, ({ host, port }) =>
     Layer.mergeAll(Layer.provide(serve, layerTracer), listening, layerRequestLog).pipe(
-      Layer.provide(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout, websocket }))
+      Layer.provide(NodeHttpServer.layer(listener, { host, port, gracefulShutdownTimeout, websocket }))
     )
   )
 )

@@ -14,8 +14,9 @@ import type { Front } from "./Front.ts"
 import { downstream, upstreamHeaders } from "./Headers.ts"
 import { type Marks, markOpened, markSettled } from "./Marks.ts"
 import { Patience } from "./Patience.ts"
+import { makeReaders, watched } from "./Readers.ts"
 import { asRequest } from "./Shape.ts"
-import { type Opening, streamBytes, waitingBytes } from "./StreamBytes.ts"
+import { type BytesPull, type Opening, streamBytes, waitingBytes } from "./StreamBytes.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
@@ -47,6 +48,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
   const governor = yield* Governor
   const contexts = yield* StatelessContexts
   const { aliveEvery, quiet } = yield* Patience
+  const readers = yield* makeReaders
 
   const prepared = Effect.fnUntraced(function* (message: MessagesRequest, { caller, context }: Asked, owner: string) {
     if (context === "off") return { message, changed: false, rawTokens: undefined, leftOut: 0 }
@@ -96,11 +98,15 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
       })
     })
 
-  const streamed = (pull: ReturnType<typeof waitingBytes>, headers: Marks): Response =>
-    HttpServerResponse.stream(Stream.fromPull(Effect.succeed(pull)), {
-      contentType: eventStream,
-      headers: { "cache-control": "no-cache", "x-accel-buffering": "no", ...headers }
-    })
+  const streamed = (request: Request, pull: BytesPull, headers: Marks) =>
+    Effect.map(
+      watched(readers, pull, () => incoming(request).destroy()),
+      (bytes): Response =>
+        HttpServerResponse.stream(Stream.fromPull(Effect.succeed(bytes)), {
+          contentType: eventStream,
+          headers: { "cache-control": "no-cache", "x-accel-buffering": "no", ...headers }
+        })
+    )
 
   /** Whoever reads trailers (`TE: trailers`) hears there what a stream cost. */
   const trailers = (request: Request): ((settlement: Settlement) => void) | undefined => {
@@ -130,13 +136,13 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     const opened: Option.Option<GovernedStream> =
       exit === undefined ? yield* Effect.timeoutOption(Fiber.join(opening), quiet) : Option.some(yield* exit)
     if (Option.isNone(opened)) {
-      return streamed(waitingBytes(opening, streamOptions), {
+      return yield* streamed(request, waitingBytes(opening, streamOptions), {
         "request-id": requestId,
         "x-sluice-request-id": requestId
       })
     }
     const pull = yield* streamBytes(opened.value, streamOptions)
-    return streamed(pull, {
+    return yield* streamed(request, pull, {
       "request-id": requestId,
       ...downstream(opened.value.headers),
       ...markOpened(opened.value, leftOut)

@@ -1,0 +1,77 @@
+import { connect } from "node:net"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { HttpServer } from "effect/http"
+import { TestClock } from "effect/testing"
+import { makeReaders, watched } from "../../src/http/gateway/Readers.ts"
+import { listener } from "../../src/http/Listener.ts"
+
+describe("the listener", () => {
+  it("limits how long a client may ask, not how long an answer may take", () => {
+    const server = listener()
+    assert.isAtMost(server.headersTimeout, 30_000)
+    assert.isAtLeast(server.requestTimeout, server.headersTimeout)
+    assert.isAtMost(server.requestTimeout, 300_000)
+    assert.strictEqual(server.timeout, 0)
+    assert.isAbove(server.keepAliveTimeout, 60_000)
+    server.close()
+  })
+
+  it.live("refuses headers without end, and keeps serving others", () =>
+    Effect.gen(function* () {
+      const url = yield* HttpServer.addressFormattedWith((address) => Effect.succeed(address))
+      const { port } = new URL(url)
+      const answer = yield* Effect.callback<string>((resume) => {
+        let read = ""
+        const socket = connect(Number(port), "127.0.0.1")
+        socket.on("data", (chunk) => {
+          read += chunk
+        })
+        socket.on("error", () => undefined)
+        socket.on("close", () => resume(Effect.succeed(read)))
+        socket.write("GET / HTTP/1.1\r\nhost: x\r\n")
+        for (let n = 0; n < 200; n++) socket.write(`x-${n}: ${"y".repeat(1000)}\r\n`)
+      })
+      assert.match(answer, /^(HTTP\/1\.1 431 |$)/)
+    }).pipe(
+      Effect.provide(
+        NodeHttpServer.layerServer(listener, { port: 0, host: "127.0.0.1" }).pipe(
+          Layer.provideMerge(NodeHttpServer.layerHttpServices)
+        )
+      )
+    )
+  )
+})
+
+describe("a stream's reader", () => {
+  it.effect("that takes nothing for five minutes is hung up on; a slow one is not", () =>
+    Effect.gen(function* () {
+      const readers = yield* makeReaders
+      let hungUp = 0
+      const pull = yield* watched(readers, Effect.succeed("bytes"), () => {
+        hungUp++
+      })
+      for (let n = 0; n < 3; n++) {
+        yield* pull
+        yield* TestClock.adjust("4 minutes")
+      }
+      assert.strictEqual(hungUp, 0)
+      yield* TestClock.adjust("2 minutes")
+      assert.isAbove(hungUp, 0)
+    })
+  )
+
+  it.effect("that waits for bytes is not", () =>
+    Effect.gen(function* () {
+      const readers = yield* makeReaders
+      let hungUp = 0
+      const pull = yield* watched(readers, Effect.never, () => {
+        hungUp++
+      })
+      yield* Effect.forkChild(pull, { startImmediately: true })
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(hungUp, 0)
+    })
+  )
+})
