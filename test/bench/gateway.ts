@@ -110,7 +110,11 @@ try {
   const bare = await start("bare", upstream.url)
   const sluice = await startSluice(upstream.url, dataDir)
   const { child: load } = await start("load")
-  const targets = { direct: { ...upstream, row: row() }, bare: { ...bare, row: row() }, sluice: { ...sluice, row: row() } }
+  const targets = {
+    direct: { ...upstream, row: row() },
+    bare: { ...bare, row: row() },
+    sluice: { ...sluice, row: row() }
+  }
   const base = { connections: 50, streamed: false, bytes: 2_000, seconds }
 
   for (const { url } of Object.values(targets)) {
@@ -127,7 +131,9 @@ try {
       row.cpu.push((cpuMillis(child) - before) / closed.requests)
       row.perSecond.push(closed.perSecond)
       row.streams.push((await measure(load, { ...base, url, streamed: true })).perSecond)
-      row.large.push((await measure(load, { ...base, url, bytes: 100_000, seconds: Math.max(1, seconds / 2) })).perSecond)
+      row.large.push(
+        (await measure(load, { ...base, url, bytes: 100_000, seconds: Math.max(1, seconds / 2) })).perSecond
+      )
     }
   }
 
@@ -150,7 +156,9 @@ try {
   line("CPU ms a request", "cpu", "<= 3.5", 3)
   line("streams/s (50 deltas)", "streams", ">= 0.30", 0)
   line("req/s of 100 KB", "large", "", 0)
-  print(`memory of sluice afterwards: ${rssMegabytes(sluice.child).toFixed(0)} MB, of the pass-through: ${rssMegabytes(bare.child).toFixed(0)} MB`)
+  print(
+    `memory of sluice afterwards: ${rssMegabytes(sluice.child).toFixed(0)} MB, of the pass-through: ${rssMegabytes(bare.child).toFixed(0)} MB`
+  )
 } finally {
   for (const child of children) child.kill("SIGTERM")
   await Promise.all(children.filter((child) => child.exitCode === null).map((child) => once(child, "exit")))
