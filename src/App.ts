@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, ManagedRuntime, Stream } from "effect"
+import { Persistence } from "effect/persistence"
 import { Tokens } from "./access/Tokens.ts"
 import { ResponseCache } from "./cache/ResponseCache.ts"
 import { ChatRepo, type NewConversation } from "./chat/ChatRepo.ts"
@@ -52,7 +53,13 @@ const writing = Layer.unwrap(
 const summarizer = switched((enabled) => enabled.summarization, writing, Summarizer.layerOff)
 const context = switched((enabled) => enabled.context, ContextManager.layer, ContextManager.layerOff)
 
-const governing = Layer.mergeAll(ModelRouter.layer, ResponseCache.layer, TokenRateLimiter.layer, CostTracker.layer)
+/** The database as the cache's second tier: built once, and only where it is asked for. */
+const persisted = ResponseCache.layerPersisted.pipe(Layer.provide(Persistence.layerBackingSql))
+const cache = Layer.unwrap(
+  Effect.map(Settings, ({ responseCachePersistent }) => (responseCachePersistent ? persisted : ResponseCache.layer))
+)
+
+const governing = Layer.mergeAll(ModelRouter.layer, cache, TokenRateLimiter.layer, CostTracker.layer)
 
 const stateless = switched((enabled) => enabled.context, StatelessContexts.layer, StatelessContexts.layerOff)
 

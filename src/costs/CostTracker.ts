@@ -3,8 +3,9 @@ import type { SqlClient } from "effect/sql"
 import { Tenants } from "../access/Tenants.ts"
 import { fromUsd, type NanoUsd, zero } from "../domain/Money.ts"
 import type { Events } from "../events/Events.ts"
-import type { ModelCatalog } from "../models/ModelCatalog.ts"
-import { Settings } from "../Settings.ts"
+import { ModelCatalog } from "../models/ModelCatalog.ts"
+import { Settings, type SettingsShape } from "../Settings.ts"
+import type { BudgetRule } from "./Budgets.ts"
 import type { TrackerOptions } from "./Desk.ts"
 import { Ledger } from "./Ledger.ts"
 import type {
@@ -80,14 +81,15 @@ export class CostTracker extends Context.Service<
     Layer.unwrap(
       Effect.gen(function* () {
         const settings = yield* Settings
+        const catalog = yield* ModelCatalog
         const { dailyBudget } = yield* Tenants
-        const { costAlertThresholdUsd, costDailyBudgetUsd, costTimeZone, enabled } = settings
+        const { costAlertThresholdUsd, costBudgets, costDailyBudgetUsd, costTimeZone, enabled } = settings
         if (!enabled.costTracking) return CostTracker.layerOff
         return CostTracker.layerWith({
           timeZone: costTimeZone,
           threshold: fromUsd(costAlertThresholdUsd),
           dailyBudget: Option.getOrNull(Option.map(costDailyBudgetUsd, fromUsd)),
-          budgets: [{ scope: "tenant", limit: zero, limitFor: dailyBudget }],
+          budgets: [{ scope: "tenant", limit: zero, limitFor: dailyBudget }, ...costBudgets.map(ruleOf(catalog))],
           enforced: enabled.budget
         })
       })
@@ -101,6 +103,14 @@ export class CostTracker extends Context.Service<
   static readonly layerMemory: Layer.Layer<CostTracker, LedgerError, Events | ModelCatalog | Settings> =
     this.layerNoDeps.pipe(Layer.provide(Ledger.layerMemory))
 }
+
+/** A budget of COST_BUDGETS; a model may be named by an alias. */
+const ruleOf =
+  (catalog: ModelCatalog["Service"]) =>
+  ({ name, scope, usd }: SettingsShape["costBudgets"][number]): BudgetRule => {
+    if (name === "*") return { scope, limit: fromUsd(usd) }
+    return { scope, key: scope === "model" ? catalog.get(name).id : name, limit: fromUsd(usd) }
+  }
 
 const makeOff = () =>
   CostTracker.of({

@@ -516,6 +516,40 @@ describe("layers", () => {
     }).pipe(provided({ costAlertThresholdUsd: 3, costDailyBudgetUsd: Option.some(4), costTimeZone: "Europe/Berlin" }))
   )
 
+  it.effect("take budgets by tenant, agent, conversation and model from Settings, models by any name", () =>
+    Effect.gen(function* () {
+      const costs = yield* CostTracker
+      const refusedBy = (id: string, usd: number, who = caller()) =>
+        costs.reserve(reserving(id, usd, who)).pipe(
+          Effect.as("nobody"),
+          Effect.catch(({ budget }) => Effect.succeed(budget)),
+          Effect.ensuring(costs.release(id))
+        )
+      const talk = (conversation: string) => caller({ tenant: "other", conversation })
+      yield* costs.settle(settling("first", 0.4, talk("one")))
+      assert.deepStrictEqual(
+        [
+          yield* refusedBy("a", 5, caller({ tenant: "acme" })),
+          yield* refusedBy("b", 5.01, caller({ tenant: "acme" })),
+          yield* refusedBy("c", 1.01, caller({ agent: "summarizer" })),
+          yield* refusedBy("d", 0.2, talk("one")),
+          yield* refusedBy("e", 0.5, talk("two")),
+          yield* refusedBy("f", 19.61)
+        ],
+        ["nobody", "tenant acme", "agent default/summarizer", "conversation one", "nobody", `model ${model}`]
+      )
+    }).pipe(
+      provided({
+        costBudgets: [
+          { scope: "tenant", name: "acme", usd: 5 },
+          { scope: "agent", name: "summarizer", usd: 1 },
+          { scope: "conversation", name: "*", usd: 0.5 },
+          { scope: "model", name: "sonnet", usd: 20 }
+        ]
+      })
+    )
+  )
+
   it.effect("obey the master switch: metered, not limited", () =>
     Effect.gen(function* () {
       const costs = yield* CostTracker
