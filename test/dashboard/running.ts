@@ -63,9 +63,10 @@ export interface RunOptions {
 /** Builds the dashboard where it is missing. */
 export const ensureBuilt = async (): Promise<void> => {
   if (existsSync(join(root, "dist/dashboard/index.html"))) return
-  const child = spawn(process.execPath, [join(root, "src/dashboard/build/build.ts")], { stdio: "inherit" })
+  const child = spawn(process.execPath, [join(root, "src/dashboard/build/ensure.ts")], { stdio: "inherit" })
   const [code] = await once(child, "exit")
-  if (code !== 0) throw new Error("The dashboard does not build: npm run build:dashboard")
+  if (code !== 0 || !existsSync(join(root, "dist/dashboard/index.html")))
+    throw new Error("The dashboard does not build: npm run build:dashboard")
 }
 
 /** A Sluice of its own, in a process of its own, on an empty database. */
