@@ -2,13 +2,15 @@ import { Effect } from "effect"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import type { Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
-import { cacheLifetimeMillis, type Decision, type Situation } from "./CompactionPolicy.ts"
+import type { Decision, Situation } from "./CompactionPolicy.ts"
 import { compact, recentStart, type Source } from "./Compactor.ts"
+import { entriesOf } from "./entries.ts"
 import * as Layout from "./Layout.ts"
 import { acceptableShare, plans } from "./Plans.ts"
 import { opening, openingBreakpoints, requestOf, withBreakpoint } from "./Prepared.ts"
-import { type ContextEntry, ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
+import { ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
 import { Renderer } from "./Renderer.ts"
+import { Rhythm } from "./Rhythm.ts"
 import { hasThinking } from "./Shrink.ts"
 import type { Standing } from "./Standing.ts"
 import type { Summarizer } from "./Summarizer.ts"
@@ -35,8 +37,6 @@ export interface ContextOptions {
 /** Summaries are full of paths and ids: about three tokens a word with the newer tokenizer. A light one may take twice as much. */
 const tokensPerWord = 3
 
-const hourMillis = 60 * 60_000
-
 /**
  * One conversation's context in memory: what the last compaction fixed, and the messages since. Work per request grows
  * with the new messages and the (bounded) context, never with the history. Not safe for concurrent use: one at a time.
@@ -50,13 +50,7 @@ export class ConversationContext {
   private rendered: number
   /** Tokens of the messages from the boundary on, had they been sent in full. */
   private rawSinceBoundary = 0
-  private lastAt: number | undefined
-  /** Estimated tokens of what would have been sent before the last decision. */
-  lastTokens = 0
-  /** Requests until now, and the tokens that each added, as a moving average over about ten. */
-  private requests = 0
-  private growth = 0
-  private sentTokens = 0
+  readonly rhythm = new Rhythm()
   private shell:
     | {
         readonly given: Shell
@@ -99,11 +93,15 @@ export class ConversationContext {
     return Effect.suspend(() => {
       this.render()
       const before = this.estimate(shell)
-      this.observeGrowth(before.tokens)
       const decision = this.decide(shell, before)
-      this.observeTime()
-      if (!decision.compact) return Effect.succeed(this.sent(this.prepared(shell, before, decision)))
-      return Effect.map(this.compact(shell), (after) => this.sent(this.prepared(shell, after, decision)))
+      // A pause is remembered: the next compaction marks its prefix for an hour.
+      const paused = this.rhythm.asks(before.tokens, this.sendable().at(-1)?.createdAt)
+      if (paused) this.layout = { ...this.layout, pauses: this.layout.pauses + 1 }
+      const after = decision.compact ? Effect.uninterruptible(this.compact(shell)) : Effect.succeed(before)
+      return Effect.map(after, (estimate) => {
+        this.rhythm.sends(estimate.tokens)
+        return this.prepared(shell, estimate, decision)
+      })
     })
   }
 
@@ -121,28 +119,6 @@ export class ConversationContext {
     return held
   }
 
-  private sent(prepared: PreparedContext): PreparedContext {
-    this.sentTokens = prepared.estimatedTokens
-    return prepared
-  }
-
-  /** A pause that an hour's cache would have bridged is remembered: the next compaction marks its prefix for an hour. */
-  private observeTime(): void {
-    const newest = this.sendable().at(-1)
-    if (newest === undefined) return
-    const idle = this.lastAt === undefined ? 0 : newest.createdAt - this.lastAt
-    if (idle > cacheLifetimeMillis && idle <= hourMillis)
-      this.layout = { ...this.layout, pauses: this.layout.pauses + 1 }
-    this.lastAt = newest.createdAt
-  }
-
-  private observeGrowth(tokens: number): void {
-    const added = Math.max(0, tokens - this.sentTokens)
-    if (this.requests > 0) this.growth += (added - this.growth) / Math.min(10, this.requests)
-    this.requests++
-    this.lastTokens = tokens
-  }
-
   /** What `prepare` would answer if it kept everything as it is: changes nothing. */
   preview(shell: Shell): PreparedContext {
     this.render()
@@ -153,6 +129,11 @@ export class ConversationContext {
   private sendable(): ReadonlyArray<StoredMessage> {
     const end = this.retained.findLastIndex((message) => message.role !== "assistant") + 1
     return end === this.retained.length ? this.retained : this.retained.slice(0, end)
+  }
+
+  /** The messages that are sent in full. */
+  private full(): ReadonlyArray<StoredMessage> {
+    return this.sendable().filter((message) => message.seq >= this.layout.boundary)
   }
 
   private freshRenderer(): Renderer {
@@ -212,10 +193,10 @@ export class ConversationContext {
       maxMessages: this.options.maxMessages,
       floorTokens: () => this.floorTokens(shell),
       stableTokens: this.stableTokens(shell),
-      growthTokens: this.growth,
-      requests: this.requests,
+      growthTokens: this.rhythm.growth,
+      requests: this.rhythm.requests,
       prices: { read: prices.cacheRead, write: prices.cacheWrite5m },
-      idleMillis: this.lastAt === undefined || newest === undefined ? undefined : newest.createdAt - this.lastAt
+      idleMillis: this.rhythm.idleMillis(newest?.createdAt)
     })
   }
 
@@ -293,27 +274,6 @@ export class ConversationContext {
     return new ContextTooLarge({ conversation: this.options.conversation, seq, tokens, limit: this.options.maxTokens })
   }
 
-  private entries(model: string): ReadonlyArray<ContextEntry> {
-    const { segments, boundary } = this.layout
-    return [
-      ...segments.map(
-        (s): ContextEntry => ({
-          band: s.detail === "heavy" ? "old" : "mid",
-          from: s.from,
-          to: s.to,
-          tokens: s.tokens,
-          segment: true
-        })
-      ),
-      ...this.sendable()
-        .filter((message) => message.seq >= boundary)
-        .map((message): ContextEntry => {
-          const { tokens } = this.options.estimator.message(message, model)
-          return { band: "recent", from: message.seq, to: message.seq + 1, tokens, segment: false }
-        })
-    ]
-  }
-
   private prepared(shell: Shell, { tokens, upperBound }: Estimate, decision: Decision): PreparedContext {
     const { breakpoints, system, tools } = this.dressed(shell)
     const shellTokens = this.options.estimator.estimate(requestOf(this.dressed(shell), [])).tokens
@@ -321,7 +281,11 @@ export class ConversationContext {
       messages: Array.from(this.renderer.messages),
       system,
       tools,
-      entries: this.entries(shell.model),
+      entries: entriesOf(
+        this.layout.segments,
+        this.full(),
+        (m) => this.options.estimator.message(m, shell.model).tokens
+      ),
       estimatedTokens: tokens,
       upperBound,
       rawMessages: this.next,

@@ -147,7 +147,7 @@ const make = Effect.gen(function* () {
     const { context, id } = branch
     context.append(stored(messages, context.next, yield* Clock.currentTimeMillis), request.model)
     const prepared = yield* context.prepare(knownShell(branch, shellOf(request)))
-    if (prepared.compaction !== undefined) yield* announce(id, prepared, context.lastTokens)
+    if (prepared.compaction !== undefined) yield* announce(id, prepared, context.rhythm.lastTokens)
     const changed = isCompacted(branch)
     return {
       request: changed ? rewritten(request, prepared) : request,

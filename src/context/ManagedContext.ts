@@ -1,0 +1,182 @@
+import { Effect, Semaphore } from "effect"
+import { LRUCache } from "lru-cache"
+import { ChatRepo } from "../chat/ChatRepo.ts"
+import type { StoredMessage } from "../domain/Conversation.ts"
+import { Event } from "../domain/Event.ts"
+import { Events } from "../events/Events.ts"
+import { ModelCatalog } from "../models/ModelCatalog.ts"
+import { Settings } from "../Settings.ts"
+import { TokenEstimator } from "../tokens/TokenEstimator.ts"
+import { decide } from "./CompactionPolicy.ts"
+import type { ContextService } from "./ContextService.ts"
+import { ConversationContext } from "./ConversationContext.ts"
+import * as Layout from "./Layout.ts"
+import { requestOf } from "./Prepared.ts"
+import type { PreparedContext, Shell } from "./PreparedContext.ts"
+import { readFrom, statsOf, trimmer } from "./reading.ts"
+import * as Standing from "./Standing.ts"
+import { Summarizer } from "./Summarizer.ts"
+
+interface Held {
+  readonly context: ConversationContext
+  readonly lock: Semaphore.Semaphore
+  /** The layout that is in the database; another one in `context` still has to go there. */
+  saved: Layout.Layout
+  warned: boolean
+}
+
+/** Conversations held in memory; the others are read again when they are asked for (O(context), not O(history)). */
+const heldConversations = 1_000
+
+/** Contexts of conversations, prepared by the policy and kept across restarts. */
+export const makeManaged = Effect.gen(function* () {
+  const repo = yield* ChatRepo
+  const estimator = yield* TokenEstimator
+  const summarizer = yield* Summarizer
+  const catalog = yield* ModelCatalog
+  const settings = yield* Settings
+  const events = yield* Events
+  const held = new LRUCache<string, Held>({ max: heldConversations })
+  const bare: Shell = { model: settings.orchestratorModel }
+
+  const options = (conversation: string) => ({
+    conversation,
+    estimator,
+    summarizer,
+    catalog,
+    objective: settings.compactionObjective,
+    policy: decide,
+    maxTokens: settings.maxContextTokens,
+    maxMessages: settings.maxContextMessages,
+    recentMessages: settings.recentMessagesFull,
+    midMessages: settings.midRangeMessages,
+    agentTools: new Set(settings.agentTools),
+    segmentMessages: settings.summarizationThresholdMessages,
+    summaryWords: settings.summaryLengthWords
+  })
+
+  const find = Effect.fnUntraced(function* (id: string) {
+    const known = held.get(id)
+    if (known !== undefined) return known
+    const stored = yield* repo.layout(id)
+    const layout = stored === null ? undefined : Layout.decode(stored, yield* repo.segments(id))
+    if (stored !== null && layout === undefined) {
+      yield* Effect.logWarning(
+        `The context layout of conversation ${id} is unreadable: it is made anew from the messages.`
+      )
+    }
+    const context = new ConversationContext(options(id), layout)
+    const fresh: Held = {
+      context,
+      saved: context.layout,
+      lock: Semaphore.makeUnsafe(1),
+      warned: false
+    }
+    const raced = held.get(id)
+    if (raced !== undefined) return raced
+    held.set(id, fresh)
+    return fresh
+  })
+
+  const catchUp = ({ context }: Held, id: string, model: string) =>
+    readFrom(repo, id, context.next, (page) => context.append(page, model))
+
+  const save = Effect.fnUntraced(
+    function* (id: string, state: Held) {
+      const { layout } = state.context
+      if (layout === state.saved) return
+      const known = new Set(state.saved.segments.map((segment) => segment.hash))
+      yield* repo.saveSegments(
+        id,
+        layout.segments.filter((segment) => !known.has(segment.hash))
+      )
+      yield* repo.saveLayout(id, Layout.encode(layout))
+      state.saved = layout
+    },
+    Effect.catch((error) =>
+      Effect.logWarning(`The compaction is not saved yet, the next request tries again: ${error.message}`)
+    )
+  )
+
+  const announce = (id: string, prepared: PreparedContext, tokensBefore: number) =>
+    events.publish(
+      Event.cases.Compaction.make({
+        conversation: id,
+        reason: prepared.compaction ?? "",
+        tokensBefore,
+        tokensAfter: prepared.estimatedTokens,
+        segments: prepared.entries.filter((entry) => entry.segment).length
+      })
+    )
+
+  const warnOfShell = (state: Held, id: string, prepared: PreparedContext, shell: Shell) => {
+    const own = estimator.estimate(requestOf(shell, [])).tokens
+    if (state.warned || own * 2 < settings.maxContextTokens) return Effect.void
+    state.warned = true
+    const message = `System prompt and tools take ${own} of ${settings.maxContextTokens} tokens in conversation ${id}: shorten them or raise MAX_CONTEXT_TOKENS.`
+    return events.publish(
+      Event.cases.AlertRaised.make({
+        alert: { kind: "context_overhead", severity: "warning", message, subject: `${id} (${prepared.upperBound})` }
+      })
+    )
+  }
+
+  const prepare = Effect.fn("ContextManager.prepare")(function* (id: string, shell: Shell) {
+    const state = yield* find(id)
+    return yield* state.lock.withPermits(1)(
+      Effect.gen(function* () {
+        yield* catchUp(state, id, shell.model)
+        const prepared = yield* state.context.prepare(shell)
+        yield* save(id, state)
+        if (prepared.compaction !== undefined) yield* announce(id, prepared, state.context.rhythm.lastTokens)
+        yield* warnOfShell(state, id, prepared, shell)
+        return prepared
+      })
+    )
+  })
+
+  const appended = Effect.fnUntraced(function* (id: string, messages: ReadonlyArray<StoredMessage>) {
+    const state = held.get(id)
+    if (state === undefined) return
+    yield* state.lock.withPermits(1)(Effect.sync(() => state.context.append(messages, bare.model)))
+  })
+
+  /** Pins are part of the layout, but take effect with the next compaction: until then the prefix stays as it is. */
+  const change = Effect.fnUntraced(function* (id: string, edit: (standing: Standing.Standing) => Standing.Standing) {
+    const state = yield* find(id)
+    yield* state.lock.withPermits(1)(
+      Effect.andThen(
+        Effect.sync(() => state.context.restate(edit)),
+        save(id, state)
+      )
+    )
+  })
+
+  const pin = Effect.fn("ContextManager.pin")(function* (id: string, seq: number) {
+    const [message] = yield* repo.messages(id, { after: seq - 1, before: seq + 1, limit: 1 })
+    if (message !== undefined) yield* change(id, (standing) => Standing.pin(standing, message))
+  })
+
+  const unpin = Effect.fn("ContextManager.unpin")((id: string, seq: number) =>
+    change(id, (standing) => Standing.unpin(standing, seq))
+  )
+
+  const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
+    const state = yield* find(id)
+    return yield* state.lock.withPermits(1)(Effect.sync(() => state.context.withoutThinking()))
+  })
+
+  const stats = Effect.fn("ContextManager.stats")(function* (id: string) {
+    const state = yield* find(id)
+    return yield* state.lock.withPermits(1)(
+      Effect.gen(function* () {
+        yield* catchUp(state, id, bare.model)
+        const { compactions } = state.context.layout
+        return statsOf(id, state.context.preview(bare), settings.maxContextTokens, compactions)
+      })
+    )
+  })
+
+  const service: ContextService = { prepare, appended, pin, unpin, repair, stats, trimToLimit: trimmer(estimator) }
+  return service
+})
