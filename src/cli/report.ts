@@ -15,6 +15,7 @@ const flags = {
   to: day("to", "Last day"),
   json: flag("json", "Print everything as JSON"),
   csv: flag("csv", "Print one row a day as CSV"),
+  lines: flag("lines", "With --csv or --json: each day by model, tenant, agent and conversation"),
   url
 }
 
@@ -24,15 +25,23 @@ const query = (from: Option.Option<string>, to: Option.Option<string>) => ({
 })
 
 /** What was spent, by day, model, agent and tenant, as a running service tells it. */
-export const report = Command.make("report", flags, ({ csv, day, from, json, to, url }) =>
+export const report = Command.make("report", flags, ({ csv, day, from, json, lines, to, url }) =>
   lazy(
     () => Promise.all([import("./client.ts"), import("./reportText.ts")]),
-    ([{ ask }, { asCsv, asText }]) => {
+    ([{ ask }, { asText }]) => {
       const range = query(
         Option.orElse(day, () => from),
         Option.orElse(day, () => to)
       )
-      const print = json ? (report: unknown) => JSON.stringify(report, null, 2) : csv ? asCsv : asText
+      const by = lines ? ("line" as const) : ("day" as const)
+      if (csv || (json && lines)) {
+        const format = json ? ("json" as const) : ("csv" as const)
+        return Effect.flatMap(
+          ask(url, (api) => api.costs.daily({ query: { ...range, by, format } })),
+          (daily) => Console.log(typeof daily === "string" ? daily.trimEnd() : JSON.stringify(daily, null, 2))
+        )
+      }
+      const print = json ? (report: unknown) => JSON.stringify(report, null, 2) : asText
       return Effect.flatMap(
         ask(url, (api) => api.metrics.costs({ query: range })),
         (costs) => Console.log(print(costs))

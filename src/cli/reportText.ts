@@ -39,19 +39,3 @@ export const asText = (costs: Costs): string =>
     ...section("agent", costs.byAgent),
     ...section("tenant", costs.byTenant)
   ].join("\n")
-
-const columns = [
-  "day,requests,input,cacheWrite5m,cacheWrite1h,cacheRead,output,rawTokens,sentTokens,costNanoUsd,savedNanoUsd"
-]
-
-/** One row a day, numbers exact. */
-export const asCsv = (costs: Costs): string =>
-  [
-    ...columns,
-    ...costs.byDay.map(({ cost, key, rawTokens, requests, saved, sentTokens, usage: u }) =>
-      [
-        ...[key, requests, u.input, u.cacheWrite5m, u.cacheWrite1h, u.cacheRead, u.output],
-        ...[rawTokens, sentTokens, cost.nanoUsd, saved.nanoUsd]
-      ].join(",")
-    )
-  ].join("\n")

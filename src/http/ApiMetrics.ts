@@ -148,7 +148,7 @@ const realDay = Schema.makeFilter<string>((day) => !Number.isNaN(Date.parse(`${d
   expected: "a day of the calendar, as YYYY-MM-DD"
 })
 
-const Day = Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/), realDay).annotate({
+export const Day = Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/), realDay).annotate({
   description: "YYYY-MM-DD, inclusive"
 })
 

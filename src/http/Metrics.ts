@@ -15,7 +15,7 @@ import { databaseProblem, translate } from "./toProblem.ts"
 /** How many of the newest conversations /api/metrics/tokens tells the context of. */
 const windows = 10
 
-const totals = (t: CostTotals) => {
+export const totals = (t: CostTotals) => {
   const sentTokens = promptTokens(t.usage)
   return {
     requests: t.requests,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { asCsv, asText } from "../../src/cli/reportText.ts"
+import { asText } from "../../src/cli/reportText.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
 import { money } from "../../src/http/ApiSchemas.ts"
 
@@ -37,15 +37,6 @@ const costs = {
 }
 
 describe("report", () => {
-  it("as CSV: one row a day, exact integers", () => {
-    const [head, ...days] = asCsv(costs).split("\n")
-    assert.strictEqual(head?.split(",").length, 11)
-    assert.deepStrictEqual(days, [
-      "2026-11-20,3,10,2,1,7,5,80,20,1234567,1000000000",
-      "2026-11-21,3,10,2,1,7,5,80,20,1234567,1000000000"
-    ])
-  })
-
   it("as text: aligned columns, empty groups left out", () => {
     const text = asText(costs)
     assert.match(text, /^2026-11-20 to 2026-11-21: \$0\.001234567 in total/)

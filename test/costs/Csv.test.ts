@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { csvOf } from "../../src/costs/Csv.ts"
+import { csvOf, csvOfDays } from "../../src/costs/Csv.ts"
 import { noTotals } from "../../src/costs/Totals.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
 
@@ -11,6 +11,14 @@ describe("csv", () => {
     assert.match(rows[0] ?? "", /^day,model,tenant,agent,conversation,requests,input_tokens,.*,cost_usd,/)
     assert.strictEqual(rows[1], "2026-11-21,m,t,a,,2,0,0,0,0,0,0,1.000000001,0.000000000,0.000000000,0.000000000")
     assert.lengthOf(rows, 3)
+  })
+
+  it("is one row a day for days", () => {
+    const [head, row] = csvOfDays([{ ...noTotals, key: "2026-11-21", requests: 2, costNanoUsd: nanoUsd(1) }]).split(
+      "\r\n"
+    )
+    assert.match(head ?? "", /^day,requests,input_tokens,.*,cost_usd,/)
+    assert.strictEqual(row, "2026-11-21,2,0,0,0,0,0,0,0.000000001,0.000000000,0.000000000,0.000000000")
   })
 
   it("quotes what needs it, and defuses formulas", () => {

@@ -103,7 +103,11 @@ const costs = Layer.mock(CostTracker, {
       byAgent: group("orchestrator"),
       byTenant: group("default"),
       byConversation: group("c1")
-    })
+    }),
+  lines: ({ from = "2026-11-21" }) =>
+    Effect.succeed([
+      { day: from, model: "claude-sonnet-5-5", tenant: "acme", agent: "=SUM(A1)", conversation: null, ...totals }
+    ])
 })
 
 const limiter = Layer.mock(TokenRateLimiter, {

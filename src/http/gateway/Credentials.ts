@@ -48,6 +48,12 @@ const wrongToken = unauthorized("invalid x-api-key: this is no token of this gat
 
 const ofGrant = (grant: Grant): Credentials => ({ grant, apiKey: undefined, scheme: "x-api-key", owner: "server" })
 
+/** Answers are shared in one scope: of one owner, for one version of the API. */
+export const scopeFor = (owner: string, version: string | ReadonlyArray<string> = ""): string => `${owner} ${version}`
+
+/** The scope of clients that send no key of their own. */
+export const serverScope = (version: string): string => scopeFor("server", version)
+
 const ofServer: Credentials = { grant: undefined, apiKey: undefined, scheme: "x-api-key", owner: "server" }
 
 const ofClient = ({ scheme, secret }: Presented): Credentials => ({

@@ -8,7 +8,7 @@ import { originalOf } from "../../domain/Original.ts"
 import { type GovernedStream, Governor, type RunOptions, type Settlement } from "../../governor/Governor.ts"
 import { type Asked, readAsked } from "./Asked.ts"
 import { decodeBody, parseBody, readBody } from "./Body.ts"
-import type { Credentials } from "./Credentials.ts"
+import { type Credentials, scopeFor } from "./Credentials.ts"
 import type { GatewayError } from "./Failure.ts"
 import type { Front } from "./Front.ts"
 import { downstream, upstreamHeaders } from "./Headers.ts"
@@ -80,7 +80,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
         // An answer in a message thread can be gone on from once: it belongs to one client.
         cache: "thread" in message ? "off" : asked.cache,
         // Two versions of the API may word one answer differently.
-        cacheScope: `${credentials.owner} ${headers["anthropic-version"] ?? ""}`,
+        cacheScope: scopeFor(credentials.owner, headers["anthropic-version"]),
         deadlineMillis: asked.deadlineMillis,
         rawTokens: changed ? rawTokens : undefined,
         forward
