@@ -41,9 +41,16 @@ export interface Bookkeeping {
   readonly tell: (job: Job, rawTokens: number, outcome: Outcome) => Effect.Effect<Settlement>
 }
 
-/** Prompt tokens that the whole history would have cost. */
-export const rawTokensOf = (job: Job, usage: Usage): number =>
-  Math.max(0, Math.round(job.options.rawTokens ?? promptTokens(usage)))
+/**
+ * Prompt tokens that the whole history would have cost. Both sides of the comparison are then upstream's: the caller's
+ * estimate is scaled by what its estimate of the prompt itself came to.
+ */
+export const rawTokensOf = ({ options }: Job, usage: Usage): number => {
+  const sent = promptTokens(usage)
+  const { rawTokens = sent, sentTokens = sent } = options
+  const scale = sent > 0 && sentTokens > 0 ? sent / sentTokens : 1
+  return Math.max(0, Math.round(rawTokens * scale))
+}
 
 const text = (u: unknown): string | undefined => (typeof u === "string" ? u : undefined)
 

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly cacheScope?: string | undefined
   /** Prompt tokens the whole history would have cost; the request's own estimate otherwise. */
   readonly rawTokens?: number | undefined
+  /** The caller's estimate of the prompt that is sent, by the same measure as `rawTokens`. */
+  readonly sentTokens?: number | undefined
   readonly deadlineMillis?: number | undefined
   /** Made by the caller for idempotent accounting; a fresh one otherwise. */
   readonly requestId?: string | undefined

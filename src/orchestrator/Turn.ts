@@ -110,8 +110,8 @@ export const makeTurns = (deps: TurnDeps) => {
 
   /** Asks the model once and tells the text as it comes. The answer is stored before anybody acts on it. */
   const ask = Effect.fnUntraced(function* (turn: Turn, prepared: PreparedContext) {
-    const { rawTokens } = prepared
-    const stream = yield* governor.stream(requestOf(turn, prepared), callerOf(turn), { rawTokens })
+    const { estimatedTokens: sentTokens, rawTokens } = prepared
+    const stream = yield* governor.stream(requestOf(turn, prepared), callerOf(turn), { rawTokens, sentTokens })
     const collector = makeCollector()
     yield* Stream.runForEach(stream.events, (event) => {
       collector.push(event)
