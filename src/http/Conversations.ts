@@ -79,7 +79,7 @@ const make = Effect.gen(function* () {
   const shown = Effect.fnUntraced(function* (id: string) {
     const conversation = yield* visible(id)
     const model = conversation.model ?? settings.orchestratorModel
-    return view(id, model, settings.maxContextTokens, yield* context.prepare(id, { model }))
+    return view(id, model, settings.maxContextTokens, yield* context.prepare(id, orchestrator.shell(model)))
   }, translate(turnProblem))
 
   const create = Effect.fnUntraced(function* (payload: {

@@ -18,5 +18,12 @@ export const listener = (): Server => {
     maxHeaderSize: 64 * 1024
   })
   server.maxHeadersCount = 200
+  // Closing takes care of connections that are idle then; one that becomes idle later would hold the drain for the
+  // whole keep-alive.
+  server.on("request", (_request, response) => {
+    response.once("close", () => {
+      if (!server.listening) server.closeIdleConnections()
+    })
+  })
   return server
 }

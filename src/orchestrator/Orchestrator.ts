@@ -1,7 +1,7 @@
 import { type Cause, Context, Effect, Layer, Option, Queue, RcMap, Semaphore, Stream } from "effect"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import { MessageSearch } from "../chat/MessageSearch.ts"
-import { ContextManager } from "../context/ContextManager.ts"
+import { ContextManager, type Shell } from "../context/ContextManager.ts"
 import { CostTracker } from "../costs/CostTracker.ts"
 import type { Content } from "../domain/Message.ts"
 import { Events } from "../events/Events.ts"
@@ -42,6 +42,8 @@ export class Orchestrator extends Context.Service<
       content: Content,
       options?: SendOptions
     ) => Stream.Stream<TurnEvent, OrchestratorError>
+    /** What surrounds the messages of a turn on this model when its caller brings no system prompt and no tools. */
+    readonly shell: (model: string) => Shell
   }
 >()("sluice/orchestrator/Orchestrator") {
   static readonly layer = Layer.effect(
@@ -52,17 +54,18 @@ export class Orchestrator extends Context.Service<
       const catalog = yield* ModelCatalog
       const estimator = yield* TokenEstimator
       const search = yield* Effect.serviceOption(MessageSearch)
+      const builtins = [
+        reportCost(yield* CostTracker),
+        listAgents(repo),
+        ...Option.toArray(Option.map(search, recallHistory))
+      ]
       const turns = makeTurns({
         repo,
         estimator,
         context: yield* ContextManager,
         governor: yield* Governor,
         events: yield* Events,
-        builtins: [
-          reportCost(yield* CostTracker),
-          listAgents(repo),
-          ...Option.toArray(Option.map(search, recallHistory))
-        ],
+        builtins,
         agentTools: new Set(settings.agentTools),
         maxContextTokens: settings.maxContextTokens
       })
@@ -88,7 +91,11 @@ export class Orchestrator extends Context.Service<
         send: (conversation, content, options = {}) =>
           Stream.callback<TurnEvent, OrchestratorError>((queue) => turn(queue, conversation, content, options), {
             bufferSize: eventsAhead
-          })
+          }),
+        shell: (name) => {
+          const model = catalog.get(name)
+          return { model: model.estimated ? name : model.id, tools: builtins.map(({ definition }) => definition) }
+        }
       })
     })
   )

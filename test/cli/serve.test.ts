@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import { events, type Loose } from "../http/fakes.ts"
+import { temporaryDirectory } from "../support/directory.ts"
 import { lines, sluice } from "./run.ts"
 import { serve, temporary } from "./service.ts"
 
-const get = (url: string) =>
+const admin = { authorization: "Bearer s3cret-admin" }
+
+const get = (url: string, headers: Record<string, string> = {}) =>
   Effect.promise(async () => {
-    const response = await fetch(url)
+    const response = await fetch(url, { headers })
     const body: Loose = await response.json()
     return { status: response.status, body }
   })
@@ -19,7 +22,7 @@ const post = (url: string, body: unknown) =>
 describe("sluice serve", () => {
   it.live("answers a conversation, survives a restart, and exits 0 when asked to stop", () =>
     Effect.gen(function* () {
-      const DATA_DIR = yield* temporary
+      const DATA_DIR = yield* temporaryDirectory
       const first = yield* serve({ DATA_DIR, ADMIN_TOKEN: "s3cret-admin" })
       assert.include(first.output(), "simulator")
       assert.include(first.output(), "MAX_CONTEXT_TOKENS=50000")
@@ -51,8 +54,9 @@ describe("sluice serve", () => {
       const tokens = yield* get(`${first.url}/api/metrics/tokens`)
       assert.isAbove(tokens.body.currentMinute.used, 0)
       assert.strictEqual(tokens.body.contextWindows[0].conversation, id)
-      const context = yield* get(`${first.url}/api/conversations/${id}/context`)
-      assert.strictEqual(context.body.rawMessages, 2)
+      const context = yield* get(`${first.url}/api/conversations/${id}/context`, admin)
+      assert.deepInclude(context.body.request.messages[0], { role: "user" })
+      assert.include(JSON.stringify(context.body.request.tools), "report_cost")
 
       assert.strictEqual(yield* first.stop(), 0)
 
@@ -111,7 +115,10 @@ describe("sluice serve", () => {
         { startImmediately: true }
       )
       yield* Effect.sleep("20 millis")
-      assert.strictEqual(yield* service.stop(), 0)
+      const [took, code] = yield* Effect.timed(service.stop())
+      assert.strictEqual(code, 0)
+      // The client keeps its connection; waiting for it would take the whole 20 seconds of grace.
+      assert.isBelow(Duration.toSeconds(took), 15)
       const text = yield* Fiber.join(turn)
       assert.strictEqual(events(text).at(-1)?.event, "message")
     }).pipe(Effect.scoped)

@@ -75,7 +75,8 @@ const totals: CostTotals = {
   usage,
   rawTokens: 600,
   costNanoUsd: nanoUsd(1_500_000),
-  savedNanoUsd: nanoUsd(500_000)
+  savedNanoUsd: nanoUsd(500_000),
+  saved: { cache: nanoUsd(400_000), context: nanoUsd(100_000), routing: nanoUsd(0) }
 }
 
 const group = (key: string) => [{ key, ...totals }]
@@ -91,7 +92,8 @@ const costs = Layer.mock(CostTracker, {
     thresholdPercent: 0.015,
     dailyBudgetNanoUsd: null,
     paused: false,
-    resetsAt: 86_400_000
+    resetsAt: 86_400_000,
+    unwritten: 0
   }),
   report: ({ from = "2026-11-21", to = "2026-11-21" }) =>
     Effect.succeed({
@@ -252,7 +254,9 @@ export const server = (
 ) =>
   serve.pipe(
     Layer.provideMerge(NodeHttpServer.layerTest),
-    Layer.provide(Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done) })),
+    Layer.provide(
+      Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done), shell: (model) => ({ model }) })
+    ),
     Layer.provide([chat, context, Monitor.layer]),
     Layer.provide([costs, limiter, cache, ModelCatalog.layerDefault, AlertRules.layer]),
     Layer.provideMerge(Events.layer),
