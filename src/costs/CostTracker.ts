@@ -128,7 +128,8 @@ const makeOff = () =>
       thresholdPercent: 0,
       dailyBudgetNanoUsd: null,
       paused: false,
-      resetsAt: 0
+      resetsAt: 0,
+      unwritten: 0
     }),
     report: ({ from = "", to = "" }) =>
       Effect.succeed({

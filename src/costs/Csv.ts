@@ -1,5 +1,4 @@
 import type { CostGroup, CostLine, CostTotals } from "./Records.ts"
-import { noSaved } from "./Totals.ts"
 
 /** Quoted where CSV asks for it; what a spreadsheet would take for a formula begins with an apostrophe. */
 const text = (value: string): string => {
@@ -24,9 +23,9 @@ const figures: Columns<CostTotals> = [
   ["output_tokens", (row) => String(row.usage.output)],
   ["raw_tokens", (row) => String(row.rawTokens)],
   ["cost_usd", (row) => dollars(row.costNanoUsd)],
-  ["saved_cache_usd", (row) => dollars((row.saved ?? noSaved).cache)],
-  ["saved_context_usd", (row) => dollars((row.saved ?? noSaved).context)],
-  ["saved_routing_usd", (row) => dollars((row.saved ?? noSaved).routing)]
+  ["saved_cache_usd", (row) => dollars(row.saved.cache)],
+  ["saved_context_usd", (row) => dollars(row.saved.context)],
+  ["saved_routing_usd", (row) => dollars(row.saved.routing)]
 ]
 
 const ofLine: Columns<CostLine> = [

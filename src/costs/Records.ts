@@ -108,7 +108,7 @@ export interface CostTotals {
   readonly rawTokens: number
   readonly costNanoUsd: NanoUsd
   readonly savedNanoUsd: NanoUsd
-  readonly saved?: Saved | undefined
+  readonly saved: Saved
 }
 
 export interface CostGroup extends CostTotals {
@@ -157,5 +157,5 @@ export interface CostState {
   /** Milliseconds since the epoch. */
   readonly resetsAt: number
   /** Settlements that are not on disk yet: more than a few, or for long, means that the database is in trouble. */
-  readonly unwritten?: number | undefined
+  readonly unwritten: number
 }

@@ -23,7 +23,7 @@ export const totalsOf = (entry: LedgerEntry): CostTotals => ({
   saved: entry.saved
 })
 
-const addSaved = (a: Saved = noSaved, b: Saved = noSaved): Saved => ({
+const addSaved = (a: Saved, b: Saved): Saved => ({
   cache: sum(a.cache, b.cache),
   context: sum(a.context, b.context),
   routing: sum(a.routing, b.routing)
@@ -39,7 +39,7 @@ export const plus = (a: CostTotals, b: CostTotals): CostTotals => ({
 })
 
 export const minus = (a: CostTotals, b: CostTotals): CostTotals => {
-  const { usage, saved = noSaved } = b
+  const { usage, saved } = b
   return plus(a, {
     requests: -b.requests,
     usage: {

@@ -4,10 +4,11 @@ import { type CallOptions, Claude } from "../../src/claude/Claude.ts"
 import type { ClaudeError } from "../../src/claude/ClaudeError.ts"
 import type { ClaudeService } from "../../src/claude/ClaudeService.ts"
 import { BudgetExceeded, type CostSettle, CostTracker } from "../../src/costs/CostTracker.ts"
+import { noTotals } from "../../src/costs/Totals.ts"
 import { replayEvents } from "../../src/domain/AnswerReplay.ts"
 import type { AssistantMessage, MessagesRequest, StreamEvent } from "../../src/domain/MessagesRequest.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
-import { fromApi, zero as noUsage, type Usage } from "../../src/domain/Usage.ts"
+import { fromApi, type Usage } from "../../src/domain/Usage.ts"
 import { Events } from "../../src/events/Events.ts"
 import { Governor } from "../../src/governor/Governor.ts"
 import { type RateLimitError, type ReserveRequest, TokenRateLimiter } from "../../src/limits/TokenRateLimiter.ts"
@@ -158,8 +159,6 @@ export interface Books {
   budget: number
 }
 
-const nothing = { requests: 0, usage: noUsage, rawTokens: 0, costNanoUsd: nanoUsd(0), savedNanoUsd: nanoUsd(0) }
-
 const fakeCosts = (steps: Steps, books: Books, catalog: ModelCatalog["Service"]) => {
   const ids = new Set<string>()
   const price = (entry: CostSettle) => catalog.price(catalog.get(entry.model), entry.usage, entry)
@@ -203,14 +202,15 @@ const fakeCosts = (steps: Steps, books: Books, catalog: ModelCatalog["Service"])
     state: Effect.succeed({
       enabled: true,
       day: "2026-11-23",
-      today: nothing,
-      total: nothing,
+      today: noTotals,
+      total: noTotals,
       reservedNanoUsd: nanoUsd(0),
       thresholdNanoUsd: nanoUsd(10e9),
       thresholdPercent: 0,
       dailyBudgetNanoUsd: null,
       paused: false,
-      resetsAt: 0
+      resetsAt: 0,
+      unwritten: 0
     }),
     saved: (entry) =>
       Effect.map(steps.pause("costs.saved"), () => {
