@@ -60,6 +60,11 @@ export const ContextView = Schema.Struct({
   ),
   breakpoints: Schema.Array(Schema.Union([Schema.Natural, Schema.String])),
   compaction: Schema.NullOr(Schema.String),
+  decision: Schema.Struct({
+    compact: Schema.Boolean,
+    reason: Schema.String,
+    savesNanoUsd: Schema.Int.annotate({ description: "what compacting now is expected to save; negative: it costs" })
+  }),
   request: Schema.Struct({
     system: Schema.Unknown,
     tools: Schema.Unknown,

@@ -32,6 +32,7 @@ const view = (conversation: string, model: string, limit: number, context: Prepa
   entries: context.entries,
   breakpoints: context.breakpoints,
   compaction: context.compaction ?? null,
+  decision: context.decision,
   request: {
     system: context.system ?? null,
     tools: context.tools ?? null,
