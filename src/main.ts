@@ -1,12 +1,9 @@
 #!/usr/bin/env node
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect } from "effect"
-import { report, teardown } from "./cli/Failure.ts"
-import { main } from "./cli/Main.ts"
+import { enableCompileCache } from "node:module"
+import { fileURLToPath } from "node:url"
 
-main.pipe(
-  Effect.provide(NodeServices.layer),
-  Effect.tapCause(report),
-  NodeRuntime.runMain({ disableErrorReporting: true, teardown })
-)
+// Compiled code is kept beside the dependencies, not in a folder that others can write to: the second start takes half
+// the processor time. Where that folder cannot be written, Node goes on without.
+enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/sluice/compile", import.meta.url)))
+
+await import("./cli/run.ts")
