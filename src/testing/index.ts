@@ -1,4 +1,6 @@
 export { type Rule as ApiRule, type ValidateOptions, type Violation, validate } from "./ApiRules.ts"
+export { layerTest } from "./layerTest.ts"
+export { layer as layerSimulatorServer, type SimulatorServerOptions } from "./SimulatorServer.ts"
 export type { BillEntry, BillTotal } from "./simulator/Bill.ts"
 export { Fault } from "./simulator/Faults.ts"
 export type { LimitOptions } from "./simulator/Limits.ts"

@@ -14,18 +14,19 @@ export interface Service {
   readonly stop: (signal?: NodeJS.Signals) => Effect.Effect<number | null>
 }
 
-/** A real process, listening on a free port. Killed with the scope if nobody stopped it. */
-export const serve = Effect.fnUntraced(function* (
+/** A real process that says where it listens. Killed with the scope if nobody stopped it. */
+export const start = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
   env: Record<string, string>
 ): Effect.fn.Return<Service, Error, Scope.Scope> {
-  const child = spawn(process.execPath, ["src/main.ts", "serve"], { cwd: root, env: clean({ PORT: "0", ...env }) })
+  const child = spawn(process.execPath, ["src/main.ts", ...args], { cwd: root, env: clean(env) })
   yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
   const started = yield* Deferred.make<string, Error>()
   const ended = yield* Deferred.make<number | null>()
   let output = ""
   const read = (chunk: unknown) => {
     output += String(chunk)
-    const url = /Listening on (http:\S+)/.exec(output)?.[1]
+    const url = / on (http:\S+:\d+)/.exec(output)?.[1]
     if (url !== undefined) Deferred.doneUnsafe(started, Effect.succeed(url))
   }
   child.stdout.on("data", read)
@@ -41,3 +42,6 @@ export const serve = Effect.fnUntraced(function* (
     )
   return { url: yield* Deferred.await(started), output: () => output, stop }
 })
+
+/** The service, on a free port. */
+export const serve = (env: Record<string, string>) => start(["serve"], { PORT: "0", ...env })
