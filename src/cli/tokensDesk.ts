@@ -4,7 +4,8 @@ import { Database } from "../chat/Database.ts"
 import { Settings } from "../Settings.ts"
 import { ask } from "./client.ts"
 
-class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
+/** The service, or the database, did not do what was asked; the message says why. */
+export class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
 
 /** Without a service nobody else has the database open, or it is a server that takes many. */
 const stored = Tokens.layer.pipe(Layer.provide(Database.layer), Layer.provide(Settings.layer))
