@@ -7,7 +7,6 @@ import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
-import { decide } from "./CompactionPolicy.ts"
 import type { ContextService } from "./ContextService.ts"
 import { ConversationContext } from "./ConversationContext.ts"
 import * as Layout from "./Layout.ts"
@@ -16,6 +15,7 @@ import type { PreparedContext, Shell } from "./PreparedContext.ts"
 import { readFrom, statsOf, trimmer } from "./reading.ts"
 import * as Standing from "./Standing.ts"
 import { Summarizer } from "./Summarizer.ts"
+import { settingsOptions } from "./settingsOptions.ts"
 
 interface Held {
   readonly context: ConversationContext
@@ -44,15 +44,7 @@ export const makeManaged = Effect.gen(function* () {
     estimator,
     summarizer,
     catalog,
-    objective: settings.compactionObjective,
-    policy: decide,
-    maxTokens: settings.maxContextTokens,
-    maxMessages: settings.maxContextMessages,
-    recentMessages: settings.recentMessagesFull,
-    midMessages: settings.midRangeMessages,
-    agentTools: new Set(settings.agentTools),
-    segmentMessages: settings.summarizationThresholdMessages,
-    summaryWords: settings.summaryLengthWords
+    ...settingsOptions(settings)
   })
 
   const find = Effect.fnUntraced(function* (id: string) {

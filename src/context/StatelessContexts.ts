@@ -8,10 +8,10 @@ import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { type Branch, Branches, knownShell, type StatelessOwner } from "./Branches.ts"
-import { decide } from "./CompactionPolicy.ts"
 import { ConversationContext } from "./ConversationContext.ts"
 import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
 import { Summarizer } from "./Summarizer.ts"
+import { settingsOptions } from "./settingsOptions.ts"
 
 export type { StatelessOwner } from "./Branches.ts"
 
@@ -99,15 +99,7 @@ const make = Effect.gen(function* () {
     estimator,
     summarizer,
     catalog,
-    objective: settings.compactionObjective,
-    policy: decide,
-    maxTokens: settings.maxContextTokens,
-    maxMessages: settings.maxContextMessages,
-    recentMessages: settings.recentMessagesFull,
-    midMessages: settings.midRangeMessages,
-    agentTools: new Set(settings.agentTools),
-    segmentMessages: settings.summarizationThresholdMessages,
-    summaryWords: settings.summaryLengthWords
+    ...settingsOptions(settings)
   })
 
   /** A fork keeps what was condensed, if that lies in what both share. */

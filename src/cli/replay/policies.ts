@@ -3,6 +3,7 @@ import { decide } from "../../context/CompactionPolicy.ts"
 import { ConversationContext } from "../../context/ConversationContext.ts"
 import type { PreparedContext } from "../../context/PreparedContext.ts"
 import { cutAtOrAfter } from "../../context/Rounds.ts"
+import { settingsOptions } from "../../context/settingsOptions.ts"
 import type { StoredMessage } from "../../domain/Conversation.ts"
 import { isText, type Message } from "../../domain/Message.ts"
 import {
@@ -124,15 +125,9 @@ export const contextFor = (conversation: string, bench: Bench, policy: Decide = 
     estimator,
     summarizer,
     catalog,
-    objective: settings.compactionObjective,
+    ...settingsOptions(settings),
     policy,
-    maxTokens: settings.maxContextTokens - prefixTokens,
-    maxMessages: settings.maxContextMessages,
-    recentMessages: settings.recentMessagesFull,
-    midMessages: settings.midRangeMessages,
-    agentTools: new Set(settings.agentTools),
-    segmentMessages: settings.summarizationThresholdMessages,
-    summaryWords: settings.summaryLengthWords
+    maxTokens: settings.maxContextTokens - prefixTokens
   })
 }
 
