@@ -123,4 +123,14 @@ describe("sluice serve", () => {
       assert.strictEqual(events(text).at(-1)?.event, "message")
     }).pipe(Effect.scoped)
   )
+
+  it.live("goes on when whoever read its log has gone", () =>
+    Effect.gen(function* () {
+      const service = yield* serve({ DATA_DIR: yield* temporary, LOG_LEVEL: "debug" })
+      yield* service.deafen
+      for (let n = 0; n < 5; n++) assert.strictEqual((yield* get(`${service.url}/health`)).status, 200)
+      assert.strictEqual((yield* post(`${service.url}/api/conversations`, {})).status, 201)
+      assert.strictEqual(yield* service.stop(), 0)
+    }).pipe(Effect.scoped)
+  )
 })

@@ -10,6 +10,8 @@ export const temporary = Effect.map(emptyDatabase, dirname)
 export interface Service {
   readonly url: string
   readonly output: () => string
+  /** Nobody reads its output any more. */
+  readonly deafen: Effect.Effect<void>
   /** Sends the signal and waits for the exit code. */
   readonly stop: (signal?: NodeJS.Signals) => Effect.Effect<number | null>
 }
@@ -40,7 +42,12 @@ export const start = Effect.fnUntraced(function* (
       Effect.sync(() => child.kill(signal)),
       Deferred.await(ended)
     )
-  return { url: yield* Deferred.await(started), output: () => output, stop }
+  const deafen = Effect.sync(() => {
+    child.stdout.destroy()
+    child.stderr.destroy()
+  })
+  child.on("exit", (code) => Deferred.doneUnsafe(ended, Effect.succeed(code)))
+  return { url: yield* Deferred.await(started), output: () => output, deafen, stop }
 })
 
 /** The service, on a free port. */
