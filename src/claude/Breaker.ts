@@ -125,17 +125,41 @@ export const makeGuard = Effect.fnUntraced(function* (
       return Effect.mapError(paid, closed("spend"))
     }
 
+  /** Keys that have failed and not succeeded since. While there are none, no circuit need be asked. */
+  const troubled = new Set<string>()
+
+  /** Told to the circuits afterwards, if there is anything to tell. */
+  const untroubled = <A, R>(attempt: Effect.Effect<A, ClaudeError, R>, family: string, payer: () => string) =>
+    Effect.matchCauseEffect(attempt, {
+      onSuccess: (value) =>
+        troubled.size === 0
+          ? Effect.succeed(value)
+          : Effect.as(Effect.ignore(guarded(family, payer())(Effect.void)), value),
+      onFailure: (cause): Effect.Effect<never, ClaudeError> => {
+        const reason = reasonOf(Exit.failCause(cause))
+        if (reason !== undefined && failures.has(reason._tag)) troubled.add(`upstream:${family}`)
+        if (reason?._tag === "RateLimited" && reason.kind === "spend") troubled.add(`spend:${payer()}`)
+        const failed = Effect.failCause(cause)
+        return troubled.size === 0 ? failed : guarded(family, payer())(failed)
+      }
+    })
+
   const isCalm = (key: string, breaker: CircuitBreaker.CircuitBreaker) =>
     Effect.map(Effect.option(breaker.state(key)), (state) => state._tag === "None" || state.value._tag === "Closed")
 
   return {
     run: (attempt, model, callOptions) => {
       const family = familyOf(model)
+      if (troubled.size === 0) return untroubled(attempt, family, () => payerOf(callOptions))
       const payer = payerOf(callOptions)
       const through = guarded(family, payer)
-      return Effect.flatMap(
-        Effect.all([isCalm(`upstream:${family}`, upstream), isCalm(`spend:${payer}`, spend)]),
-        ([up, paid]) => (up && paid ? through(attempt) : graced(attempt, options.probeFor, through))
+      const keys = [`upstream:${family}`, `spend:${payer}`] as const
+      return Effect.flatMap(Effect.all([isCalm(keys[0], upstream), isCalm(keys[1], spend)]), ([up, paid]) =>
+        Effect.tap(up && paid ? through(attempt) : graced(attempt, options.probeFor, through), () =>
+          Effect.sync(() => {
+            for (const key of keys) troubled.delete(key)
+          })
+        )
       )
     }
   }

@@ -107,7 +107,17 @@ const makeRepeat = (settings: RetryOptions) => {
         made++
         return attempt(onward)
       })
-      return Effect.retry(once, { schedule, while: goOn })
+      // Nearly every call needs one attempt: the schedule begins when that has failed.
+      return Effect.catch(once, (error) => {
+        let failed: ClaudeError | undefined = error
+        const next = Effect.suspend(() => {
+          if (failed === undefined) return once
+          const first = failed
+          failed = undefined
+          return Effect.fail(first)
+        })
+        return Effect.retry(next, { schedule, while: goOn })
+      })
     })
 }
 
