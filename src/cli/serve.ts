@@ -6,17 +6,29 @@ import { whileAsked } from "./whileAsked.ts"
 const app = () =>
   Promise.all([import("../App.ts"), import("../http/Server.ts"), import("../observability/Telemetry.ts")])
 
-// Settings first: what is wrong with them is said before anything else is loaded or opened.
+const service = Layer.unwrap(
+  lazy(app, ([App, Server, { layerLogs }]) =>
+    Effect.succeed(
+      Layer.merge(Layer.effectDiscard(App.announceUpstream), Server.layer).pipe(
+        Layer.provide(App.layerNoDeps),
+        Layer.provide(layerLogs)
+      )
+    )
+  )
+)
+
+// Settings first: what is wrong with them is said before anything else is loaded or opened. Then the database opens in
+// its thread while the rest is loaded; it is the same layer as the one inside, so it opens once.
 const start = lazy(
   () => Promise.all([import("../Settings.ts"), import("../observability/Logging.ts")]),
   ([{ Settings, settingsReport }, { layerLogging }]) =>
     Effect.gen(function* () {
       const settings = yield* Settings
       yield* Effect.logInfo(["Settings:", ...settingsReport(settings)].join("\n  "))
-      return yield* lazy(app, ([App, Server, { layerLogs }]) => {
-        const service = Layer.merge(Layer.effectDiscard(App.announceUpstream), Server.layer)
-        return whileAsked(Layer.launch(service.pipe(Layer.provide(App.layerNoDeps), Layer.provide(layerLogs))))
-      })
+      return yield* lazy(
+        () => import("../chat/Database.ts"),
+        ({ Database }) => whileAsked(Layer.launch(Layer.merge(Database.layer, service)))
+      )
     }).pipe(Effect.provide(layerLogging.pipe(Layer.provideMerge(Settings.layer))))
 )
 
