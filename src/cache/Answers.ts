@@ -1,5 +1,6 @@
 import { Clock, Effect, Option } from "effect"
 import type { AssistantMessage } from "../domain/MessagesRequest.ts"
+import { originalOf } from "../domain/Original.ts"
 import { AnswerStore } from "./AnswerStore.ts"
 import type { CacheOptions } from "./CacheService.ts"
 import type { SecondTier } from "./SecondTier.ts"
@@ -7,10 +8,12 @@ import { isStorable } from "./Storable.ts"
 
 const monotonicMillis = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
-/** A value that has no JSON has nothing to store. */
-const jsonOf = (value: unknown): string | undefined => {
+/** The answer as upstream wrote it, where that is known. A value that has no JSON has nothing to store. */
+const jsonOf = (answer: AssistantMessage): string | undefined => {
+  const original = originalOf(answer)
+  if (original !== undefined) return Buffer.from(original.buffer, original.byteOffset, original.length).toString("utf8")
   try {
-    return JSON.stringify(value)
+    return JSON.stringify(answer)
   } catch {
     return undefined
   }

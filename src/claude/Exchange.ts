@@ -66,6 +66,7 @@ class Call implements Undici.Dispatcher.DispatchHandler {
   private gone = false
   private failure: ClaudeError | undefined
   private resume: Resume | undefined
+  private waking = false
   private readonly options: ExchangeOptions
 
   constructor(options: ExchangeOptions) {
@@ -94,7 +95,10 @@ class Call implements Undici.Dispatcher.DispatchHandler {
     if (this.whole) return
     this.size += chunk.length
     if (this.size > highWater) controller.pause()
-    this.wake()
+    if (this.resume === undefined || this.waking) return
+    // One packet may hold many chunks, and undici tells of each: they go on together.
+    this.waking = true
+    queueMicrotask(this.wakeSoon)
   }
 
   onResponseEnd(): void {
@@ -145,6 +149,11 @@ class Call implements Undici.Dispatcher.DispatchHandler {
       this.resume = undefined
     })
   })
+
+  private readonly wakeSoon = (): void => {
+    this.waking = false
+    this.wake()
+  }
 
   private wake(): void {
     const resume = this.resume

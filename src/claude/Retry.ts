@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Exit, Pull, Random, Schedule, Scope, Stream } from "effect"
+import { Channel, Clock, Duration, Effect, Exit, Pull, Random, Schedule, Scope, Stream } from "effect"
 import type { CircuitBreaker } from "effect/persistence"
 import type { StreamEvent } from "../domain/MessagesRequest.ts"
 import { type BreakerOptions, makeGuard } from "./Breaker.ts"
@@ -127,7 +127,8 @@ type Batch = readonly [StreamEvent, ...Array<StreamEvent>]
 const begun = Effect.fnUntraced(function* (
   stream: ClaudeStream
 ): Effect.fn.Return<ClaudeStream, ClaudeError, Scope.Scope> {
-  const pull = yield* Stream.toPull(stream.events)
+  // Not Stream.toPull: that locks, and copies the whole context, at every pull; here is one reader.
+  const pull = yield* Channel.toPullScoped(Stream.toChannel(stream.events), yield* Effect.scope)
   const next = Pull.catchDone(pull, () => Effect.fail(broken("it ended before it began")))
   let read: Batch | undefined
   do {

@@ -16,7 +16,7 @@ const parseData = (data: string): unknown => {
 }
 
 /** An event's data as it is, its `type` completed from the event's name; data that is not JSON is kept as text. */
-const toEvent = (name: string, data: string): StreamEvent => {
+export const eventOf = (name: string, data: string): StreamEvent => {
   const parsed = parseData(data)
   if (!isObject(parsed)) return { type: name || "message", data }
   // Checked: the type is a string. The rest of an event is open.
@@ -38,7 +38,7 @@ export const parseFrame = (frame: string): StreamEvent | undefined => {
     if (key === "event") name = value
     else if (key === "data") data = data === undefined ? value : `${data}\n${value}`
   }
-  return data === undefined ? undefined : toEvent(name, data)
+  return data === undefined ? undefined : eventOf(name, data)
 }
 
 /**

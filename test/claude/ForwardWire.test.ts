@@ -209,4 +209,27 @@ describe("frames", () => {
       assert.deepStrictEqual(Buffer.concat(events.map((event) => originalOf(event) ?? Buffer.from("?"))), bytes)
     })
   )
+
+  const usual = (event: object): string => `event: x\ndata: ${JSON.stringify(event)}\n\n`
+  const data = Schema.Literals([
+    usual({ type: "a", text: "plain" }),
+    usual({ type: "b", text: "é – 🙂" }),
+    usual({ text: "no type" }),
+    'event: x\ndata: {"type":"c"},{"type":"d"}\n\n',
+    "event: x\ndata: not json\n\n",
+    'event: x\ndata: {"type":"e",\ndata: "two":"lines"}\n\n',
+    'data: {"type":"nameless"}\n\n',
+    ": comment\n\n"
+  ])
+
+  it.effect.prop("are the same events, however many come at once", [Schema.Array(data)], ([parts]) =>
+    Effect.sync(() => {
+      const bytes = Buffer.from(parts.join(""))
+      const alone = frameParser()
+      assert.deepStrictEqual(
+        frameParser().push(bytes),
+        parts.flatMap((part) => alone.push(Buffer.from(part)))
+      )
+    })
+  )
 })

@@ -1,4 +1,4 @@
-import { Cause, type Duration, Effect, Exit, Fiber, Option, Pull, Scope, Stream } from "effect"
+import { Cause, Channel, type Duration, Effect, Exit, Fiber, Option, Pull, type Scope, Stream } from "effect"
 import type { GovernedStream, GovernorError, Settlement } from "../../governor/Governor.ts"
 import { bytesOf } from "./EventBytes.ts"
 import { failureFrame, type GatewayError, refusal } from "./Failure.ts"
@@ -48,7 +48,8 @@ export const streamBytes = Effect.fnUntraced(function* (
   { onSettled, requestId, scope }: StreamOptions
 ): Effect.fn.Return<BytesPull> {
   let next: BytesPull
-  const pull = yield* Scope.provide(Stream.toPull(events), scope)
+  // Not Stream.toPull: that locks, and copies the whole context, at every pull; here is one reader.
+  const pull = yield* Channel.toPullScoped(Stream.toChannel(events), scope)
   const settled = onSettled === undefined ? Effect.void : Effect.map(settlement, onSettled)
   const reading: BytesPull = Pull.matchEffect(pull, {
     onSuccess: (batch) => Effect.succeed([bytesOf(batch)] as const),
