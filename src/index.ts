@@ -28,8 +28,11 @@ export {
   ContextManager,
   type ContextStats,
   ContextTooLarge,
+  type LastSummary,
+  MessageNotFound,
   type PreparedContext,
-  type Shell
+  type Shell,
+  TooManyPins
 } from "./context/ContextManager.ts"
 export { Summarizer, type Summary, type SummaryRequest } from "./context/Summarizer.ts"
 export {

@@ -9,7 +9,8 @@ import { makeManaged } from "./ManagedContext.ts"
 import type { Summarizer } from "./Summarizer.ts"
 import { makeUntouched } from "./UntouchedContext.ts"
 
-export type { ContextStats } from "./ContextService.ts"
+export type { ContextStats, LastSummary } from "./ContextService.ts"
+export { MessageNotFound, TooManyPins } from "./Pins.ts"
 export { type ContextEntry, ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
 
 /** Keeps a conversation's context small, stable and legal. Guarantees: docs/architecture.md, invariants 2 to 4. */

@@ -1,7 +1,8 @@
 import type { Effect } from "effect"
 import type { ChatRepoError, ConversationNotFound } from "../chat/ChatRepo.ts"
-import type { StoredMessage } from "../domain/Conversation.ts"
+import type { Segment, StoredMessage } from "../domain/Conversation.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import type { MessageNotFound, TooManyPins } from "./Pins.ts"
 import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
 
 export interface ContextStats {
@@ -17,12 +18,23 @@ export interface ContextStats {
   readonly compactions: number
 }
 
+/** What stands for the messages `[from, to)`. `createdAt`: milliseconds since the epoch, of the last one. */
+export type LastSummary = Omit<Segment, "hash">
+
 /** What a ContextManager does, managed or not. */
 export interface ContextService {
   readonly prepare: (
     conversation: string,
     shell: Shell
   ) => Effect.Effect<PreparedContext, ContextTooLarge | ConversationNotFound | ChatRepoError>
+  /**
+   * What would be sent now if nothing were compacted, and what the policy would decide. Changes nothing: to look at a
+   * conversation is no request of it.
+   */
+  readonly preview: (
+    conversation: string,
+    shell: Shell
+  ) => Effect.Effect<PreparedContext, ConversationNotFound | ChatRepoError>
   /** Tells the manager what was just stored, so that the next `prepare` need not read it again. */
   readonly appended: (conversation: string, messages: ReadonlyArray<StoredMessage>) => Effect.Effect<void>
   /**
@@ -30,9 +42,18 @@ export interface ContextService {
    * that changes anything: if not, trying again will not help.
    */
   readonly repair: (conversation: string) => Effect.Effect<boolean, ConversationNotFound | ChatRepoError>
-  /** Keeps a message in its own words (up to 2,000 characters) in every context from the next compaction on. */
-  readonly pin: (conversation: string, seq: number) => Effect.Effect<void, ConversationNotFound | ChatRepoError>
+  /** Keeps a message in its own words (up to 2,000 characters) in every context from the next compaction on. Ten at most. */
+  readonly pin: (
+    conversation: string,
+    seq: number
+  ) => Effect.Effect<void, ConversationNotFound | MessageNotFound | TooManyPins | ChatRepoError>
   readonly unpin: (conversation: string, seq: number) => Effect.Effect<void, ConversationNotFound | ChatRepoError>
+  /** The numbers of the pinned messages, in order. */
+  readonly pins: (conversation: string) => Effect.Effect<ReadonlyArray<number>, ConversationNotFound | ChatRepoError>
+  /** The newest segment, which stands for the youngest of the condensed messages; undefined when nothing is condensed. */
+  readonly lastSummary: (
+    conversation: string
+  ) => Effect.Effect<LastSummary | undefined, ConversationNotFound | ChatRepoError>
   readonly stats: (conversation: string) => Effect.Effect<ContextStats, ConversationNotFound | ChatRepoError>
   /** The newest turns of a stateless request that fit `maxTokens`, cut only where a turn starts. */
   readonly trimToLimit: (request: MessagesRequest, maxTokens: number) => Effect.Effect<MessagesRequest, ContextTooLarge>

@@ -119,11 +119,11 @@ export class ConversationContext {
     return held
   }
 
-  /** What `prepare` would answer if it kept everything as it is: changes nothing. */
+  /** What `prepare` would answer if it kept everything as it is, with what the policy would decide: changes nothing. */
   preview(shell: Shell): PreparedContext {
     this.render()
     const estimate = this.estimate(shell)
-    return this.prepared(shell, estimate, { ...this.decide(shell, estimate), compact: false })
+    return { ...this.prepared(shell, estimate, this.decide(shell, estimate)), compaction: undefined }
   }
 
   private sendable(): ReadonlyArray<StoredMessage> {

@@ -10,6 +10,7 @@ import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { ContextService } from "./ContextService.ts"
 import { ConversationContext } from "./ConversationContext.ts"
 import * as Layout from "./Layout.ts"
+import { MessageNotFound, pinned, pinsOf } from "./Pins.ts"
 import { requestOf } from "./Prepared.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
 import { readFrom, statsOf, trimmer } from "./reading.ts"
@@ -134,41 +135,72 @@ export const makeManaged = Effect.gen(function* () {
   })
 
   /** Pins are part of the layout, but take effect with the next compaction: until then the prefix stays as it is. */
-  const change = Effect.fnUntraced(function* (id: string, edit: (standing: Standing.Standing) => Standing.Standing) {
-    const state = yield* find(id)
-    yield* state.lock.withPermits(1)(
-      Effect.andThen(
-        Effect.sync(() => state.context.restate(edit)),
-        save(id, state)
+  const change = <E>(id: string, edit: (standing: Standing.Standing) => Effect.Effect<Standing.Standing, E>) =>
+    Effect.flatMap(find(id), (state) =>
+      Effect.suspend(() => edit(state.context.layout.upcoming)).pipe(
+        Effect.tap((standing) => Effect.sync(() => state.context.restate(() => standing))),
+        Effect.andThen(save(id, state)),
+        state.lock.withPermits(1)
       )
     )
-  })
 
   const pin = Effect.fn("ContextManager.pin")(function* (id: string, seq: number) {
     const [message] = yield* repo.messages(id, { after: seq - 1, before: seq + 1, limit: 1 })
-    if (message !== undefined) yield* change(id, (standing) => Standing.pin(standing, message))
+    if (message === undefined) return yield* new MessageNotFound({ conversation: id, seq })
+    yield* change(id, (standing) => pinned(standing, message, id))
   })
 
   const unpin = Effect.fn("ContextManager.unpin")((id: string, seq: number) =>
-    change(id, (standing) => Standing.unpin(standing, seq))
+    change(id, (standing) => Effect.succeed(Standing.unpin(standing, seq)))
   )
+
+  const pins = (id: string) => Effect.map(find(id), ({ context }) => pinsOf(context.layout.upcoming))
+
+  const lastSummary = (id: string) =>
+    Effect.map(find(id), ({ context }) => {
+      const newest = context.layout.segments.at(-1)
+      if (newest === undefined) return undefined
+      const { hash: _, ...summary } = newest
+      return summary
+    })
 
   const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
     const state = yield* find(id)
     return yield* state.lock.withPermits(1)(Effect.sync(() => state.context.withoutThinking()))
   })
 
-  const stats = Effect.fn("ContextManager.stats")(function* (id: string) {
+  const looked = Effect.fnUntraced(function* (id: string, shell: Shell) {
     const state = yield* find(id)
     return yield* state.lock.withPermits(1)(
-      Effect.gen(function* () {
-        yield* catchUp(state, id, bare.model)
-        const { compactions } = state.context.layout
-        return statsOf(id, state.context.preview(bare), settings.maxContextTokens, compactions)
-      })
+      Effect.map(catchUp(state, id, shell.model), () => ({
+        prepared: state.context.preview(shell),
+        compactions: state.context.layout.compactions
+      }))
     )
   })
 
-  const service: ContextService = { prepare, appended, pin, unpin, repair, stats, trimToLimit: trimmer(estimator) }
+  const preview = Effect.fn("ContextManager.preview")((id: string, shell: Shell) =>
+    Effect.map(looked(id, shell), ({ prepared }) => prepared)
+  )
+
+  const stats = Effect.fn("ContextManager.stats")((id: string) =>
+    Effect.map(looked(id, bare), ({ compactions, prepared }) =>
+      statsOf(id, prepared, settings.maxContextTokens, compactions)
+    )
+  )
+
+  const trimToLimit = trimmer(estimator)
+  const service: ContextService = {
+    prepare,
+    preview,
+    appended,
+    pin,
+    unpin,
+    pins,
+    lastSummary,
+    repair,
+    stats,
+    trimToLimit
+  }
   return service
 })

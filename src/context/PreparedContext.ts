@@ -24,6 +24,8 @@ export interface ContextEntry {
   readonly to: number
   readonly tokens: number
   readonly segment: boolean
+  /** What a segment says. */
+  readonly text?: string
 }
 
 /** What surrounds the conversation in the request. Both may be empty. */

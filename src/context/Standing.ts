@@ -25,7 +25,7 @@ const mostInstructions = 16
 const mostAgents = 16
 const instructionChars = 220
 const pinnedChars = 2_000
-const mostPinned = 10
+export const mostPinned = 10
 /** Longer prompts are pasted documents: their "never" is not the user's. */
 const ownWordsChars = 2_500
 
@@ -90,7 +90,7 @@ export const gather = (
 export const pin = (standing: Standing, message: StoredMessage): Standing => {
   const line = { seq: message.seq, text: clip(textOf(message.content), pinnedChars) }
   const others = standing.pinned.filter(({ seq }) => seq !== message.seq)
-  return { ...standing, pinned: [...others, line].sort((a, b) => a.seq - b.seq).slice(-mostPinned) }
+  return { ...standing, pinned: [...others, line].sort((a, b) => a.seq - b.seq) }
 }
 
 export const unpin = (standing: Standing, seq: number): Standing => ({

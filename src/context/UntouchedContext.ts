@@ -39,10 +39,13 @@ export const makeUntouched = Effect.gen(function* () {
 
   const service: ContextService = {
     prepare,
+    preview: prepare,
     appended: () => Effect.void,
     repair: () => Effect.succeed(false),
     pin: () => Effect.void,
     unpin: () => Effect.void,
+    pins: () => Effect.succeed([]),
+    lastSummary: () => Effect.undefined,
     stats: (id) =>
       Effect.map(prepare(id, { model: settings.orchestratorModel }), (prepared) =>
         statsOf(id, prepared, settings.maxContextTokens, 0)

@@ -13,7 +13,8 @@ export const entriesOf = (
       from: s.from,
       to: s.to,
       tokens: s.tokens,
-      segment: true
+      segment: true,
+      text: s.text
     })
   ),
   ...messages.map(

@@ -1,12 +1,12 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Priority } from "../domain/Caller.ts"
-import { Band, Conversation, StoredMessage } from "../domain/Conversation.ts"
+import { Band, Conversation, Detail, StoredMessage } from "../domain/Conversation.ts"
 import { Content } from "../domain/Message.ts"
 import { Access, PromptReaders } from "./ApiAccess.ts"
-import { Reduction } from "./ApiSchemas.ts"
+import { Epoch, Money, Reduction } from "./ApiSchemas.ts"
 import { TurnSse } from "./ApiTurn.ts"
-import { Forbidden, storageProblems, turnProblems } from "./Problem.ts"
+import { Forbidden, pinProblems, storageProblems, turnProblems } from "./Problem.ts"
 
 const Id = Schema.String.check(Schema.isBetweenLength(1, 200))
 const params = { id: Id }
@@ -38,7 +38,27 @@ const MessagePage = Schema.Struct({
   })
 })
 
-/** What would be sent now, and why: the entries say what each part covers, `compaction` why the layout just changed. */
+const pins = Schema.Array(Schema.Natural).annotate({ description: "numbers of the pinned messages, in order" })
+const Pins = Schema.Struct({ pins }).annotate({ identifier: "Pins" })
+
+const pinned = {
+  id: Id,
+  seq: Schema.Natural.check(Schema.isLessThanOrEqualTo(2_147_483_646)).annotate({ description: "the message's number" })
+}
+
+const from = Schema.Natural.annotate({ description: "number of the first message" })
+const to = Schema.Natural.annotate({ description: "number after the last message" })
+
+const LastSummary = Schema.Struct({
+  text: Schema.String,
+  detail: Detail,
+  from,
+  to,
+  tokens: Schema.Natural,
+  createdAt: Epoch.annotate({ description: "when the last of its messages came, in milliseconds since the epoch" })
+}).annotate({ identifier: "LastSummary" })
+
+/** What would be sent now, and why: the entries say what each part covers. Looking changes nothing. */
 export const ContextView = Schema.Struct({
   conversation: Schema.String,
   model: Schema.String,
@@ -52,18 +72,24 @@ export const ContextView = Schema.Struct({
   entries: Schema.Array(
     Schema.Struct({
       band: Band,
-      from: Schema.Natural,
-      to: Schema.Natural,
+      from,
+      to,
       tokens: Schema.Finite,
-      segment: Schema.Boolean
+      segment: Schema.Boolean.annotate({ description: "a summary, instead of a message in full" }),
+      text: Schema.NullOr(Schema.String).annotate({ description: "what a segment says; null for a message" })
     })
   ),
   breakpoints: Schema.Array(Schema.Union([Schema.Natural, Schema.String])),
-  compaction: Schema.NullOr(Schema.String),
+  lastSummary: Schema.NullOr(LastSummary).annotate({
+    description: "the newest segment, which stands for the youngest condensed messages; null when nothing is condensed"
+  }),
+  pins,
   decision: Schema.Struct({
-    compact: Schema.Boolean,
+    compact: Schema.Boolean.annotate({ description: "the next request begins with a compaction" }),
     reason: Schema.String,
-    savesNanoUsd: Schema.Int.annotate({ description: "what compacting now is expected to save; negative: it costs" })
+    saves: Money.annotate({
+      description: "what that compaction is expected to save over the rest of the conversation; negative: it costs"
+    })
   }),
   request: Schema.Struct({
     system: Schema.Unknown,
@@ -95,9 +121,18 @@ export class ApiConversations extends HttpApiGroup.make("conversations")
       success: MessagePage,
       error: storageProblems
     }).middleware(PromptReaders),
-    HttpApiEndpoint.get("context", "/:id/context", { params, success: ContextView, error: turnProblems }).middleware(
+    HttpApiEndpoint.get("context", "/:id/context", { params, success: ContextView, error: storageProblems }).middleware(
       PromptReaders
     ),
+    HttpApiEndpoint.put("pin", "/:id/pins/:seq", { params: pinned, success: Pins, error: pinProblems })
+      .middleware(PromptReaders)
+      .annotate(
+        OpenApi.Description,
+        "Keeps a message in its own words (up to 2,000 characters) in the context, from the next compaction on; ten at most. Answers what is pinned."
+      ),
+    HttpApiEndpoint.delete("unpin", "/:id/pins/:seq", { params: pinned, success: Pins, error: storageProblems })
+      .middleware(PromptReaders)
+      .annotate(OpenApi.Description, "Answers what is still pinned; a message that was not pinned is no error."),
     HttpApiEndpoint.post("send", "/:id/messages", {
       params,
       payload: NewTurn,

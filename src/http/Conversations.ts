@@ -1,15 +1,16 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { ChatRepo, ConversationNotFound } from "../chat/ChatRepo.ts"
-import { ContextManager, type PreparedContext } from "../context/ContextManager.ts"
+import { ContextManager, type LastSummary, type PreparedContext } from "../context/ContextManager.ts"
+import { nanoUsd } from "../domain/Money.ts"
 import { Orchestrator } from "../orchestrator/Orchestrator.ts"
 import { Settings } from "../Settings.ts"
 import { Api } from "./Api.ts"
 import { CurrentVisitor } from "./ApiAccess.ts"
-import { reduction } from "./ApiSchemas.ts"
-import { Forbidden } from "./Problem.ts"
+import { money, reduction } from "./ApiSchemas.ts"
+import { Forbidden, InvalidRequest } from "./Problem.ts"
 import { respond } from "./Turn.ts"
-import { storageProblem, translate, turnProblem } from "./toProblem.ts"
+import { pinProblem, storageProblem, translate, turnProblem } from "./toProblem.ts"
 
 /** The tenant to act for: a tenant's token fixes it, everyone else may name one. */
 const tenantFor = (asked: string | undefined) =>
@@ -19,7 +20,17 @@ const tenantFor = (asked: string | undefined) =>
       : Effect.fail(new Forbidden({ detail: `This token belongs to tenant "${tenant}", not to "${asked}".` }))
   )
 
-const view = (conversation: string, model: string, limit: number, context: PreparedContext) => ({
+interface Looked {
+  readonly conversation: string
+  readonly model: string
+  /** MAX_CONTEXT_TOKENS. */
+  readonly limit: number
+  readonly context: PreparedContext
+  readonly lastSummary: LastSummary | undefined
+  readonly pins: ReadonlyArray<number>
+}
+
+const view = ({ context, conversation, lastSummary, limit, model, pins }: Looked) => ({
   conversation,
   model,
   limit,
@@ -29,16 +40,25 @@ const view = (conversation: string, model: string, limit: number, context: Prepa
   rawMessages: context.rawMessages,
   rawTokens: context.rawTokens,
   reduction: reduction(context.rawTokens, context.estimatedTokens),
-  entries: context.entries,
+  entries: context.entries.map(({ text = null, ...entry }) => ({ ...entry, text })),
   breakpoints: context.breakpoints,
-  compaction: context.compaction ?? null,
-  decision: context.decision,
+  lastSummary: lastSummary ?? null,
+  pins,
+  decision: {
+    compact: context.decision.compact,
+    reason: context.decision.reason,
+    saves: money(nanoUsd(context.decision.savesNanoUsd))
+  },
   request: {
     system: context.system ?? null,
     tools: context.tools ?? null,
-    cache_control: context.cacheControl,
+    cache_control: context.cacheControl ?? null,
     messages: context.messages
   }
+})
+
+const nothingToPin = new InvalidRequest({
+  detail: "Context management is off (CONTEXT_ENABLED): every message is sent in full, so there is nothing to pin."
 })
 
 const make = Effect.gen(function* () {
@@ -80,8 +100,31 @@ const make = Effect.gen(function* () {
   const shown = Effect.fnUntraced(function* (id: string) {
     const conversation = yield* visible(id)
     const model = conversation.model ?? settings.orchestratorModel
-    return view(id, model, settings.maxContextTokens, yield* context.prepare(id, orchestrator.shell(model)))
-  }, translate(turnProblem))
+    return view({
+      conversation: id,
+      model,
+      limit: settings.maxContextTokens,
+      context: yield* context.preview(id, orchestrator.shell(model)),
+      lastSummary: yield* context.lastSummary(id),
+      pins: yield* context.pins(id)
+    })
+  }, translate(storageProblem))
+
+  const pin = Effect.fnUntraced(function* (id: string, seq: number) {
+    if (!settings.enabled.context) return yield* Effect.fail(nothingToPin)
+    return yield* visible(id).pipe(
+      Effect.andThen(context.pin(id, seq)),
+      Effect.andThen(context.pins(id)),
+      Effect.map((pins) => ({ pins })),
+      translate(pinProblem)
+    )
+  })
+
+  const unpin = Effect.fnUntraced(function* (id: string, seq: number) {
+    yield* visible(id)
+    yield* context.unpin(id, seq)
+    return { pins: yield* context.pins(id) }
+  }, translate(storageProblem))
 
   const create = Effect.fnUntraced(function* (payload: {
     readonly title?: string
@@ -93,19 +136,21 @@ const make = Effect.gen(function* () {
     return { id }
   })
 
-  return { settings, visible, list, messages, shown, create, send: orchestrator.send }
+  return { settings, visible, list, messages, shown, create, pin, unpin, send: orchestrator.send }
 })
 
 export const layer = HttpApiBuilder.group(
   Api,
   "conversations",
   Effect.fn(function* (handlers) {
-    const { create, list, messages, send, shown, visible } = yield* make
+    const { create, list, messages, pin, send, shown, unpin, visible } = yield* make
     return handlers.handleAll({
       create: ({ payload }) => create(payload),
       list: ({ query }) => list(query),
       messages: ({ params, query }) => messages(params.id, query),
       context: ({ params }) => shown(params.id),
+      pin: ({ params }) => pin(params.id, params.seq),
+      unpin: ({ params }) => unpin(params.id, params.seq),
       send: ({ params, payload: { content, ...options } }) =>
         Effect.andThen(translate(turnProblem)(visible(params.id)), respond(send(params.id, content, options)))
     })

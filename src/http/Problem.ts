@@ -40,6 +40,18 @@ export class ConversationUnknown extends HttpApiError.Problem<ConversationUnknow
   { conversation: Schema.String }
 ) {}
 
+export class MessageUnknown extends HttpApiError.Problem<MessageUnknown>()(
+  "MessageUnknown",
+  { type: type("message-not-found"), status: 404, title: "No such message" },
+  { conversation: Schema.String, seq: Schema.Natural }
+) {}
+
+export class PinsTaken extends HttpApiError.Problem<PinsTaken>()(
+  "PinsTaken",
+  { type: type("too-many-pins"), status: 409, title: "Too many pins" },
+  { conversation: Schema.String, pins: Schema.Array(Schema.Natural) }
+) {}
+
 export class TokenUnknown extends HttpApiError.Problem<TokenUnknown>()(
   "TokenUnknown",
   { type: type("token-not-found"), status: 404, title: "No such token" },
@@ -161,6 +173,9 @@ export class InternalProblem extends HttpApiError.Problem<InternalProblem>()("In
 
 /** What reading and writing conversations may answer with, before a turn begins. */
 export const storageProblems = [ConversationUnknown, InvalidRequest, StorageUnavailable] as const
+
+/** What pinning and unpinning may fail with. */
+export const pinProblems = [...storageProblems, MessageUnknown, PinsTaken] as const
 
 /** What a turn may fail with, as an HTTP status before its first event or as an `error` event after it. */
 export const turnProblems = [

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { ChatRepoError, ConversationNotFound } from "../chat/ChatRepo.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
+import type { MessageNotFound, TooManyPins } from "../context/ContextManager.ts"
 import type { BudgetExceeded, LedgerError } from "../costs/CostTracker.ts"
 import type { RateLimitError } from "../limits/TokenRateLimiter.ts"
 import type { OrchestratorError } from "../orchestrator/Orchestrator.ts"
@@ -61,6 +62,18 @@ const ofRepo = (error: ChatRepoError) =>
 /** What reading and writing conversations may fail with. */
 export const storageProblem = (error: ChatRepoError | ConversationNotFound) =>
   error._tag === "ConversationNotFound" ? ofConversation(error) : ofRepo(error)
+
+/** What pinning may fail with. */
+export const pinProblem = (error: ChatRepoError | ConversationNotFound | MessageNotFound | TooManyPins) => {
+  switch (error._tag) {
+    case "MessageNotFound":
+      return new Problem.MessageUnknown({ detail: error.message, conversation: error.conversation, seq: error.seq })
+    case "TooManyPins":
+      return new Problem.PinsTaken({ detail: error.message, conversation: error.conversation, pins: error.pins })
+    default:
+      return storageProblem(error)
+  }
+}
 
 /** The one translation from what a turn fails with to what a client may read. */
 export const turnProblem = (error: OrchestratorError): Problem.TurnProblem => {

@@ -120,6 +120,31 @@ describe.skipIf(missing)(`the dashboard in a browser${missing ? " (no Chromium h
     assert.equal(await page.locator(".message").count(), context.request.messages.length)
   })
 
+  it("shows what the model sees of the old part, and pins a message by keyboard", async () => {
+    const conversation = await converse(sluice.url, "A long talk", adminToken)
+    const context = () => api(`/api/conversations/${conversation}/context`)
+    for (let step = 0; (await context()).lastSummary === null; step++) {
+      assert.isBelow(step, 20, "a talk that outgrows the window is condensed")
+      await say(sluice.url, { conversation, content: prose(`leg ${step}`, 600), token: adminToken })
+    }
+    const page = await open(`#/context/${conversation}`, {}, adminToken)
+    const { lastSummary } = await context()
+    const summary = page.locator("[data-last-summary]")
+    assert.include(await summary.innerText(), lastSummary.text.split("\n")[0])
+    assert.include(await summary.getByRole("heading").innerText(), String(lastSummary.from))
+
+    assert.deepEqual(await accessibility(page), [])
+
+    const message = page.locator('[data-message="0"]')
+    await message.getByRole("button", { name: "Pin message 0" }).focus()
+    await page.keyboard.press("Enter")
+    await message.getByText("pinned", { exact: true }).waitFor()
+    assert.deepEqual((await context()).pins, [0])
+    await page.keyboard.press("Space")
+    await message.getByText("pinned", { exact: true }).waitFor({ state: "detached" })
+    assert.deepEqual((await context()).pins, [])
+  })
+
   it("clears the cache for an administrator only, after asking", async () => {
     const page = await open("#/cache")
     await eventually(async () => assert.notEqual(await textOf(page, '[data-figure="entries"]'), "0"))

@@ -42,8 +42,19 @@ layer(server())("conversations", (it) => {
   it.effect("shows what would be sent, and why", () =>
     Effect.gen(function* () {
       const body = json(yield* call("GET", "/api/conversations/c1/context"))
-      assert.deepInclude(body, { model: "claude-sonnet-5-5", limit: 50_000, rawMessages: 5, compaction: null })
-      assert.deepStrictEqual(body.entries, [{ band: "recent", from: 0, to: 5, tokens: 15, segment: false }])
+      assert.deepInclude(body, {
+        model: "claude-sonnet-5-5",
+        limit: 50_000,
+        rawMessages: 5,
+        lastSummary: null,
+        pins: [2]
+      })
+      assert.deepStrictEqual(body.entries, [{ band: "recent", from: 0, to: 5, tokens: 15, segment: false, text: null }])
+      assert.deepStrictEqual(body.decision, {
+        compact: false,
+        reason: "the cached prefix is kept",
+        saves: { nanoUsd: 0, usd: 0 }
+      })
       assert.strictEqual(body.request.messages.length, 1)
     })
   )

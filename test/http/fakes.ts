@@ -161,7 +161,9 @@ const context = Layer.mock(ContextManager, {
       segments: 0,
       compactions: 0
     }),
-  prepare: (_, shell) =>
+  pins: () => Effect.succeed([2]),
+  lastSummary: () => Effect.undefined,
+  preview: (_, shell) =>
     Effect.succeed({
       messages: [{ role: "user", content: `for ${shell.model}` }],
       system: undefined,
@@ -216,7 +218,7 @@ export interface Answer {
 
 /** Sends JSON (or a raw body) and reads the whole answer. */
 export const call = (
-  method: "GET" | "POST" | "DELETE" | "HEAD",
+  method: "GET" | "POST" | "PUT" | "DELETE" | "HEAD",
   path: string,
   options: { readonly body?: unknown; readonly raw?: string; readonly headers?: Record<string, string> } = {}
 ): Effect.Effect<Answer, HttpClientError.HttpClientError, HttpClient.HttpClient> => {

@@ -4,6 +4,7 @@ import type {
   ConversationPage,
   CostMetrics,
   Health,
+  MessagePage,
   SeriesMetrics,
   TokenMetrics
 } from "./types.ts"
@@ -40,8 +41,16 @@ const headersOf = ({ token }: ApiOptions): Record<string, string> => {
   return given === null ? {} : { authorization: `Bearer ${given}` }
 }
 
+interface Pinned {
+  readonly pins: ReadonlyArray<number>
+}
+
 export const makeApi = (options: ApiOptions) => {
-  const call = async <A>(method: "GET" | "POST", path: string, accepts: ReadonlyArray<number> = []): Promise<A> => {
+  const call = async <A>(
+    method: "GET" | "POST" | "PUT" | "DELETE",
+    path: string,
+    accepts: ReadonlyArray<number> = []
+  ): Promise<A> => {
     const signal = AbortSignal.timeout(patienceMillis)
     const init = { method, signal, headers: headersOf(options), cache: "no-store" } as const
     const response = await fetch(`${options.base}${path}`, init).catch((cause: unknown) => {
@@ -54,6 +63,7 @@ export const makeApi = (options: ApiOptions) => {
     return (await response.json()) as A
   }
   const get = <A>(path: string) => call<A>("GET", path)
+  const pathOf = (conversation: string) => `/api/conversations/${encodeURIComponent(conversation)}`
 
   return {
     headers: () => headersOf(options),
@@ -66,7 +76,11 @@ export const makeApi = (options: ApiOptions) => {
     series: () => get<SeriesMetrics>("/api/metrics/series"),
     conversations: (before?: string) =>
       get<ConversationPage>(`/api/conversations?limit=50${before === undefined ? "" : `&before=${before}`}`),
-    context: (id: string) => get<ContextView>(`/api/conversations/${encodeURIComponent(id)}/context`),
+    context: (id: string) => get<ContextView>(`${pathOf(id)}/context`),
+    messages: (id: string, before?: number) =>
+      get<MessagePage>(`${pathOf(id)}/messages?limit=30${before === undefined ? "" : `&before=${before}`}`),
+    pin: (id: string, seq: number) => call<Pinned>("PUT", `${pathOf(id)}/pins/${seq}`),
+    unpin: (id: string, seq: number) => call<Pinned>("DELETE", `${pathOf(id)}/pins/${seq}`),
     clearCache: () => call<{ readonly cleared: number }>("POST", "/api/cache/clear"),
     resume: () => call<{ readonly paused: boolean }>("POST", "/api/costs/resume")
   }

@@ -1,4 +1,4 @@
-import type { Conversation as ConversationSchema } from "../../domain/Conversation.ts"
+import type { Conversation as ConversationSchema, StoredMessage } from "../../domain/Conversation.ts"
 import type { Alert, AlertKind, Event } from "../../domain/Event.ts"
 import type * as Conversations from "../../http/ApiConversations.ts"
 import type * as Metrics from "../../http/ApiMetrics.ts"
@@ -16,7 +16,7 @@ export type ContextView = typeof Conversations.ContextView.Type
 export type Conversation = ConversationSchema
 export type Health = typeof Healthy.Type | typeof Unhealthy.Type
 export type ContextWindow = TokenMetrics["contextWindows"][number]
-export type { Alert, AlertKind, Event }
+export type { Alert, AlertKind, Event, StoredMessage }
 
 export type UsageEvent = Extract<Event, { readonly _tag: "Usage" }>
 export type CompactionEvent = Extract<Event, { readonly _tag: "Compaction" }>
@@ -26,6 +26,12 @@ export interface Frame {
   readonly seq: number
   readonly at: number
   readonly event: Event
+}
+
+export interface MessagePage {
+  /** Oldest first. */
+  readonly messages: ReadonlyArray<StoredMessage>
+  readonly next: number | null
 }
 
 export interface ConversationPage {

@@ -70,6 +70,14 @@ export const readable = (messages: ReadonlyArray<unknown>): ReadonlyArray<Shown>
       : { role: "?", parts: partsOf(message) }
   )
 
+/** A message in one line or two, for a list. */
+export const excerptOf = (content: unknown): string =>
+  partsOf(content)
+    .map(({ text, title }) => [title, text].filter((part) => part !== "").join(": "))
+    .join(" · ")
+    .replace(/\s+/g, " ")
+    .slice(0, 280)
+
 /** Neighbouring full messages of one band become one block, so that a strip of thousands stays a strip. */
 export const blocksOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> => {
   const blocks: Array<Entry> = []
