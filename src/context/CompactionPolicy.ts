@@ -1,3 +1,5 @@
+import type { CompactionCause } from "../domain/Event.ts"
+
 /** What the policy looks at. Token figures are estimates of the request that is about to be sent. */
 export interface Situation {
   readonly objective: "dollars" | "tokens"
@@ -24,6 +26,8 @@ export interface Decision {
   readonly compact: boolean
   /** One sentence fragment for people: logs, events, `sluice context`. */
   readonly reason: string
+  /** The reason's kind, of a compaction; without it, `other`. */
+  readonly cause?: CompactionCause
   /** What compacting now is expected to save over the rest of the conversation, in nano-dollars; negative: it costs. */
   readonly savesNanoUsd: number
 }
@@ -69,25 +73,28 @@ const seconds = (millis: number): number => Math.round(millis / 1000)
 export const decide = (s: Situation): Decision => {
   const idle = s.idleMillis
   const cold = idle !== undefined && idle > cacheLifetimeMillis
-  const decision = (compact: boolean, reason: string): Decision => ({
-    compact,
+  const compact = (cause: CompactionCause, reason: string): Decision => ({
+    compact: true,
+    cause,
     reason,
-    savesNanoUsd: compact ? savings(s, s.floorTokens(), cold) : 0
+    savesNanoUsd: savings(s, s.floorTokens(), cold)
   })
-  if (s.upperBound > s.limit) return decision(true, `${s.upperBound} tokens (upper bound) would exceed ${s.limit}`)
-  if (s.fullMessages > s.maxMessages) return decision(true, `${s.fullMessages} full messages exceed ${s.maxMessages}`)
-  if (idle === undefined) return decision(false, "the first request")
+  const keep = (reason: string): Decision => ({ compact: false, reason, savesNanoUsd: 0 })
+  if (s.upperBound > s.limit) return compact("limit", `${s.upperBound} tokens (upper bound) would exceed ${s.limit}`)
+  if (s.fullMessages > s.maxMessages)
+    return compact("messages", `${s.fullMessages} full messages exceed ${s.maxMessages}`)
+  if (idle === undefined) return keep("the first request")
   const floor = s.floorTokens()
   const share = s.tokens === 0 ? 0 : 1 - floor / s.tokens
-  if (cold && share > worthwhile) return decision(true, `the prompt cache is cold (idle for ${seconds(idle)} s)`)
+  if (cold && share > worthwhile) return compact("cold", `the prompt cache is cold (idle for ${seconds(idle)} s)`)
   if (s.objective === "tokens") {
     return share > worthwhileForTokens
-      ? decision(true, `it removes ${Math.round(share * 100)} % of the tokens`)
-      : decision(false, `it would remove only ${Math.round(share * 100)} % of the tokens`)
+      ? compact("share", `it removes ${Math.round(share * 100)} % of the tokens`)
+      : keep(`it would remove only ${Math.round(share * 100)} % of the tokens`)
   }
   const threshold = Math.round(cheapestThreshold(s, floor))
   if (share > worthwhile && s.tokens > threshold && savings(s, floor, cold) > 0) {
-    return decision(true, `${s.tokens} tokens are past the cheapest size of ${threshold}`)
+    return compact("price", `${s.tokens} tokens are past the cheapest size of ${threshold}`)
   }
-  return decision(false, cold ? "the cache is cold, but there is little to condense" : "the cached prefix is kept")
+  return keep(cold ? "the cache is cold, but there is little to condense" : "the cached prefix is kept")
 }

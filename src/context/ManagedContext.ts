@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { Event } from "../domain/Event.ts"
+import { nanoUsd } from "../domain/Money.ts"
 import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
@@ -96,6 +97,8 @@ export const makeManaged = Effect.gen(function* () {
       Event.cases.Compaction.make({
         conversation: id,
         reason: prepared.compaction ?? "",
+        cause: prepared.decision.cause ?? "other",
+        savesNanoUsd: nanoUsd(prepared.decision.savesNanoUsd),
         tokensBefore,
         tokensAfter: prepared.estimatedTokens,
         segments: prepared.entries.filter((entry) => entry.segment).length

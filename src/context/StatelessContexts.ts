@@ -3,6 +3,7 @@ import type { StoredMessage } from "../domain/Conversation.ts"
 import { Event } from "../domain/Event.ts"
 import type { Message } from "../domain/Message.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import { nanoUsd } from "../domain/Money.ts"
 import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
@@ -125,6 +126,8 @@ const make = Effect.gen(function* () {
       Event.cases.Compaction.make({
         conversation: id,
         reason: prepared.compaction ?? "",
+        cause: prepared.decision.cause ?? "other",
+        savesNanoUsd: nanoUsd(prepared.decision.savesNanoUsd),
         tokensBefore,
         tokensAfter: prepared.estimatedTokens,
         segments: prepared.entries.filter((entry) => entry.segment).length

@@ -29,6 +29,14 @@ export interface Alert extends Schema.Schema.Type<typeof Alert> {}
 export const CacheOutcome = Schema.Literals(["hit", "miss", "coalesced", "bypass"])
 export type CacheOutcome = typeof CacheOutcome.Type
 
+/**
+ * Why a context was compacted: it would exceed the ceiling (`limit`) or the number of full messages (`messages`), the
+ * prompt cache was cold, rewriting had become cheaper than reading on (`price`), or enough tokens fell away (`share`, with
+ * the objective tokens).
+ */
+export const CompactionCause = Schema.Literals(["limit", "messages", "cold", "price", "share", "other"])
+export type CompactionCause = typeof CompactionCause.Type
+
 /** Everything Sluice tells the outside while it runs. Times are milliseconds. */
 export const Event = Schema.TaggedUnion({
   Usage: {
@@ -61,6 +69,10 @@ export const Event = Schema.TaggedUnion({
   Compaction: {
     conversation: Schema.String,
     reason: Schema.String,
+    cause: CompactionCause,
+    savesNanoUsd: NanoUsd.annotate({
+      description: "what it is expected to save over the rest of the conversation; negative: it costs"
+    }),
     tokensBefore: Schema.Natural,
     tokensAfter: Schema.Natural,
     segments: Schema.Natural

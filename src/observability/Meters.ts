@@ -1,4 +1,4 @@
-import type { Event } from "../domain/Event.ts"
+import { CompactionCause, type Event } from "../domain/Event.ts"
 import { promptTokens, type Usage } from "../domain/Usage.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Capped, other } from "./Capped.ts"
@@ -6,6 +6,8 @@ import * as catalogue from "./catalogue.ts"
 import type { Instruments } from "./Instruments.ts"
 
 type UsageEvent = Extract<Event, { readonly _tag: "Usage" }>
+type CompactionEvent = Extract<Event, { readonly _tag: "Compaction" }>
+type CacheMissEvent = Extract<Event, { readonly _tag: "PromptCacheMiss" }>
 
 /** As OpenTelemetry's conventions advise for tokens and for seconds. */
 const tokenBuckets = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576]
@@ -25,6 +27,30 @@ const kinds = {
 // `kinds` is a const with exactly the kinds of Usage.
 const kindEntries = Object.entries(kinds) as ReadonlyArray<[keyof Usage, string]>
 
+/** What compactions and missed prompt caches come to. Zero is a figure, too: the series are there from the start. */
+const contextMeters = (instruments: Instruments) => {
+  const compactions = instruments.counter(catalogue.compactions, "cause")
+  const compacted = instruments.counter(catalogue.compactedTokens)
+  const savings = instruments.counter(catalogue.compactionSavings, "cause")
+  const costs = instruments.counter(catalogue.compactionCosts, "cause")
+  const misses = instruments.counter(catalogue.cacheMisses, "model", "cause")
+  const missCost = instruments.counter(catalogue.cacheMissCost, "model", "cause")
+  compacted(0)
+  for (const cause of CompactionCause.literals) for (const start of [compactions, savings, costs]) start(0, cause)
+  return {
+    compaction: ({ cause, savesNanoUsd, tokensAfter, tokensBefore }: CompactionEvent): void => {
+      compactions(1, cause)
+      compacted(Math.max(0, tokensBefore - tokensAfter))
+      savings(Math.max(0, savesNanoUsd), cause)
+      costs(Math.max(0, -savesNanoUsd), cause)
+    },
+    cacheMiss: ({ cause, costNanoUsd }: CacheMissEvent, model: string): void => {
+      misses(1, model, cause)
+      missCost(Math.max(0, costNanoUsd), model, cause)
+    }
+  }
+}
+
 /** What the events add up to, as counters and histograms. The label sets are bounded: known models, the first tenants. */
 export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Service"]) => {
   const genAi = ["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"] as const
@@ -40,13 +66,12 @@ export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Serv
   const tenantRequests = instruments.counter(catalogue.tenantRequests, "tenant")
   const tenantTokens = instruments.counter(catalogue.tenantTokens, "tenant")
   const tenantCost = instruments.counter(catalogue.tenantCost, "tenant")
-  const compactions = instruments.counter(catalogue.compactions)
-  const compacted = instruments.counter(catalogue.compactedTokens)
+  const contexts = contextMeters(instruments)
   const alerts = instruments.counter(catalogue.alerts, "kind", "severity")
   const published = instruments.counter(catalogue.eventsPublished, "type")
   const missed = instruments.counter(catalogue.eventsMissed)
   const tenants = new Capped(mostTenants)
-  for (const start of [missed, compactions, compacted]) start(0)
+  missed(0)
 
   /** An id of the catalogue, the family of a model that it does not know, or `other`. */
   const modelOf = (id: string): string => {
@@ -86,10 +111,8 @@ export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Serv
       published(1, event._tag)
       if (event._tag === "Usage") usage(event)
       else if (event._tag === "AlertRaised") alerts(1, event.alert.kind, event.alert.severity)
-      else if (event._tag === "Compaction") {
-        compactions(1)
-        compacted(Math.max(0, event.tokensBefore - event.tokensAfter))
-      }
+      else if (event._tag === "Compaction") contexts.compaction(event)
+      else if (event._tag === "PromptCacheMiss") contexts.cacheMiss(event, modelOf(event.model))
     }
   }
 }

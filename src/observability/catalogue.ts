@@ -87,13 +87,40 @@ export const compactions = instrument(
   "sluice.context.compactions",
   "{compaction}",
   "sluice_context_compactions_total",
-  "Contexts compacted"
+  "Contexts compacted, by cause"
 )
 export const compactedTokens = instrument(
   "sluice.context.compacted_tokens",
   "{token}",
   "sluice_context_compacted_tokens_total",
   "Tokens that compactions took out of contexts"
+)
+export const compactionSavings = instrument(
+  "sluice.context.compaction.expected_savings",
+  "{USD}",
+  "sluice_context_compaction_expected_savings_usd_total",
+  "Dollars that compactions were expected to save over the rest of their conversations",
+  nano
+)
+export const compactionCosts = instrument(
+  "sluice.context.compaction.expected_costs",
+  "{USD}",
+  "sluice_context_compaction_expected_costs_usd_total",
+  "Dollars that compactions which had to be were expected to cost more than they save",
+  nano
+)
+export const cacheMisses = instrument(
+  "sluice.prompt_cache.unexpected_misses",
+  "{request}",
+  "sluice_prompt_cache_unexpected_misses_total",
+  "Requests that upstream's prompt cache should have served and did not, by what had changed"
+)
+export const cacheMissCost = instrument(
+  "sluice.prompt_cache.unexpected_misses.cost",
+  "{USD}",
+  "sluice_prompt_cache_unexpected_misses_cost_usd_total",
+  "Dollars that writing those prompts anew cost more than reading them would have",
+  nano
 )
 export const alerts = instrument("sluice.alerts", "{alert}", "sluice_alerts_total", "Alerts raised, by kind")
 export const eventsPublished = instrument(

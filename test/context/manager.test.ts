@@ -72,7 +72,10 @@ describe("ContextManager", () => {
       yield* feed(id, 0, 150)
       const compactions = published.filter((event) => event._tag === "Compaction")
       assert.isNotEmpty(compactions)
-      for (const event of compactions) assert.isBelow(event.tokensAfter, event.tokensBefore)
+      for (const event of compactions) {
+        assert.isBelow(event.tokensAfter, event.tokensBefore)
+        assert.notStrictEqual(event.cause, "other")
+      }
       const stats = yield* (yield* ContextManager).stats(id)
       assert.strictEqual(stats.compactions, compactions.length)
       assert.isAbove(stats.reduction, 0.3)

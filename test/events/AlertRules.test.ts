@@ -38,6 +38,8 @@ const compaction: Event = {
   _tag: "Compaction",
   conversation: "c",
   reason: "",
+  cause: "limit",
+  savesNanoUsd: nanoUsd(0),
   tokensBefore: 2,
   tokensAfter: 1,
   segments: 1

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
+import { type CompactionCause, Event } from "../../src/domain/Event.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
 import { Events } from "../../src/events/Events.ts"
 import { call, json, server } from "../http/fakes.ts"
@@ -20,7 +21,7 @@ const samples = (text: string) => {
   return found
 }
 
-const publish = (...events: ReadonlyArray<ReturnType<typeof request>>) =>
+const publish = (...events: ReadonlyArray<Event>) =>
   Events.use(({ publish }) => Effect.forEach(events, publish, { discard: true }))
 
 const scrape = call("GET", "/metrics")
@@ -52,6 +53,47 @@ describe("GET /metrics", () => {
       assert.strictEqual(read.get(`gen_ai_client_operation_duration_seconds_bucket{${genAi},le="1.28"}`), 0)
       assert.strictEqual(read.get(`gen_ai_client_operation_duration_seconds_bucket{${genAi},le="2.56"}`), 1)
       assert.strictEqual(read.get(`gen_ai_client_token_usage_sum{${genAi},gen_ai_token_type="input"}`), 150)
+    }).pipe(Effect.provide(server()))
+  )
+
+  it.live("counts compactions by cause with what they should save, and prompt caches that should have served", () =>
+    Effect.gen(function* () {
+      const compaction = (cause: CompactionCause, savesNanoUsd: number) =>
+        Event.cases.Compaction.make({
+          conversation: "c1",
+          reason: `${cause}, in words with a number of its own: ${savesNanoUsd}`,
+          cause,
+          savesNanoUsd: nanoUsd(savesNanoUsd),
+          tokensBefore: 9_000,
+          tokensAfter: 2_000,
+          segments: 3
+        })
+      const miss = Event.cases.PromptCacheMiss.make({
+        conversation: "c1",
+        model: "claude-sonnet-5-5",
+        cause: "tools",
+        expectedTokens: 5_000,
+        readTokens: 0,
+        costNanoUsd: nanoUsd(12_000_000)
+      })
+      const before = samples((yield* scrape).text)
+      assert.strictEqual(before.get('sluice_context_compactions_total{cause="cold"}'), 0, "there from the start")
+      yield* publish(compaction("cold", 3_000_000_000), compaction("cold", 1), compaction("limit", -500_000_000), miss)
+      yield* publish(request())
+      const { read } = yield* counted(1)
+      assert.strictEqual(read.get('sluice_context_compactions_total{cause="cold"}'), 2)
+      assert.strictEqual(read.get('sluice_context_compactions_total{cause="limit"}'), 1)
+      assert.strictEqual(read.get("sluice_context_compacted_tokens_total"), 21_000)
+      assert.closeTo(
+        read.get('sluice_context_compaction_expected_savings_usd_total{cause="cold"}') ?? 0,
+        3.000000001,
+        1e-12
+      )
+      assert.strictEqual(read.get('sluice_context_compaction_expected_savings_usd_total{cause="limit"}'), 0)
+      assert.strictEqual(read.get('sluice_context_compaction_expected_costs_usd_total{cause="limit"}'), 0.5)
+      const labels = 'model="claude-sonnet-5-5",cause="tools"'
+      assert.strictEqual(read.get(`sluice_prompt_cache_unexpected_misses_total{${labels}}`), 1)
+      assert.strictEqual(read.get(`sluice_prompt_cache_unexpected_misses_cost_usd_total{${labels}}`), 0.012)
     }).pipe(Effect.provide(server()))
   )
 
