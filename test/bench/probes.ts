@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs"
 import { Effect } from "effect"
-import { type Bench, type Policy, sharedTokens, shortLived, tokensOf, type Unit } from "../../src/cli/replay/Policy.ts"
+import type { Bench, Policy } from "../../src/cli/replay/Policy.ts"
 import { requestPoints } from "../../src/cli/replay/play.ts"
+import { makeShortLived } from "../../src/cli/replay/policies.ts"
 import { parseTranscripts } from "../../src/cli/replay/Transcript.ts"
 import { type Message, startsTurn } from "../../src/domain/Message.ts"
 
@@ -15,21 +16,15 @@ export interface Probe {
 export const data = new URL("../../../shared/data/", import.meta.url)
 
 /** The simple peer: every prompt of the user, and the last 30 messages. */
-export const prompts: Policy = (history, { estimator, model }) => {
+export const prompts: Policy = (history, bench) => {
+  const lay = makeShortLived(bench)
   let sent: ReadonlyArray<Message> = []
-  let before: ReadonlyArray<Unit> = []
   return {
     prompt: (upTo) =>
       Effect.sync(() => {
         const recent = Math.max(0, upTo - 30)
         sent = [...history.slice(0, recent).filter(startsTurn), ...history.slice(recent, upTo)]
-        const units = sent.map((message, index): Unit => {
-          const { tokens } = estimator.message(message, model)
-          return { key: message, tokens, breakpoint: index === sent.length - 1 ? "5m" : false }
-        })
-        const { shared } = sharedTokens(before, units)
-        before = units
-        return { tokens: tokensOf(units), shared, ...shortLived, compaction: false }
+        return lay(sent)
       }),
     messages: () => sent
   }

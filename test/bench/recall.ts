@@ -6,7 +6,7 @@
  */
 import { Console, Effect } from "effect"
 import { layer } from "../../src/cli/replay/layer.ts"
-import { type Bench, type Policy, policyNames } from "../../src/cli/replay/Policy.ts"
+import { type Bench, compared, type Policy } from "../../src/cli/replay/Policy.ts"
 import { policies } from "../../src/cli/replay/policies.ts"
 import { makeBench } from "../../src/cli/replay/run.ts"
 import { type Probe, prompts, readProbes, recalledBy } from "./probes.ts"
@@ -47,7 +47,7 @@ const main = Effect.gen(function* () {
   const { bench } = yield* makeBench(undefined, 0)
   const rows: Array<object> = []
   const contestants = [
-    ...policyNames.map((name) => [name, policies[name]] as const),
+    ...compared(bench.settings).map((name) => [name, policies[name]] as const),
     ["prompts + last 30", prompts] as const
   ]
   let missed: ReadonlyArray<string> = []

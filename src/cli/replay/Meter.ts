@@ -1,65 +1,20 @@
 import { cacheLifetimeMillis } from "../../context/CompactionPolicy.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { Model, ModelCatalog } from "../../models/ModelCatalog.ts"
+import { type MissCause, noMisses, noTotals, type Totals } from "./Totals.ts"
+import type { Repeated } from "./Units.ts"
+
+export { addTotals, noTotals, type Totals } from "./Totals.ts"
 
 /** A prompt as a policy would send it, in tokens without the fixed prefix. */
-export interface Prompt {
+export interface Prompt extends Repeated {
   readonly tokens: number
-  /** Of these, the leading part that the previous prompt had too, up to one of its breakpoints. */
-  readonly shared: number
-  /** The same up to a breakpoint that upstream keeps for an hour. */
-  readonly sharedLong: number
+  /** Of these, the heavy and the light summaries; the rest is messages. */
+  readonly bands: { readonly old: number; readonly mid: number }
   /** Of `tokens`, the leading part that is kept for an hour; the fixed prefix is too, when `longLived`. */
   readonly long: number
   readonly longLived: boolean
   readonly compaction: boolean
-}
-
-/** What one policy came to, over one conversation or over all. Tokens are estimates; money is exact for them. */
-export interface Totals {
-  readonly requests: number
-  readonly rawTokens: number
-  readonly sentTokens: number
-  readonly reduction: number
-  readonly cacheReadTokens: number
-  readonly cacheWriteTokens: number
-  readonly inputNanoUsd: number
-  readonly outputNanoUsd: number
-  readonly maxRequestTokens: number
-  readonly compactions: number
-  readonly elapsedMs: number
-}
-
-export const noTotals: Totals = {
-  requests: 0,
-  rawTokens: 0,
-  sentTokens: 0,
-  reduction: 0,
-  cacheReadTokens: 0,
-  cacheWriteTokens: 0,
-  inputNanoUsd: 0,
-  outputNanoUsd: 0,
-  maxRequestTokens: 0,
-  compactions: 0,
-  elapsedMs: 0
-}
-
-export const addTotals = (a: Totals, b: Totals): Totals => {
-  const rawTokens = a.rawTokens + b.rawTokens
-  const sentTokens = a.sentTokens + b.sentTokens
-  return {
-    requests: a.requests + b.requests,
-    rawTokens,
-    sentTokens,
-    reduction: rawTokens === 0 ? 0 : 1 - sentTokens / rawTokens,
-    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
-    inputNanoUsd: a.inputNanoUsd + b.inputNanoUsd,
-    outputNanoUsd: a.outputNanoUsd + b.outputNanoUsd,
-    maxRequestTokens: Math.max(a.maxRequestTokens, b.maxRequestTokens),
-    compactions: a.compactions + b.compactions,
-    elapsedMs: a.elapsedMs + b.elapsedMs
-  }
 }
 
 export interface MeterOptions {
@@ -77,6 +32,8 @@ export interface Metered {
   readonly output: number
   /** Milliseconds since the previous request; infinite for the first. */
   readonly idleMillis: number
+  /** Tokens that the previous prompt left in upstream's cache, prefix included. */
+  readonly cachedBefore: number
 }
 
 const hourMillis = 60 * 60_000
@@ -104,13 +61,34 @@ export const usageOf = (request: Metered, { model, prefixTokens }: MeterOptions)
   return { input: 0, cacheWrite5m: total - cacheRead - cacheWrite1h, cacheWrite1h, cacheRead, output }
 }
 
-/** What one request adds to the totals. */
-export const meter = (request: Metered, options: MeterOptions): Totals => {
+/** A request that reads less than this share of what the previous prompt left in the cache has missed it. */
+const hitShare = 0.9
+
+const causeOf = ({ cachedBefore, idleMillis, prompt }: Metered, prefixTokens: number): MissCause => {
+  if (idleMillis > cacheLifetimeMillis) return "cold"
+  if (prompt.compaction) return "compaction"
+  return prefixTokens + prompt.beyond >= hitShare * cachedBefore ? "lookback" : "moved"
+}
+
+/** Why the request missed upstream's cache; undefined when it did not, or when nothing was there. */
+export const missOf = (request: Metered, usage: Usage, prefixTokens: number): MissCause | undefined =>
+  usage.cacheRead >= hitShare * request.cachedBefore ? undefined : causeOf(request, prefixTokens)
+
+/** One request, metered. */
+export interface Reading {
+  readonly usage: Usage
+  readonly miss: MissCause | undefined
+  readonly totals: Totals
+}
+
+/** What one request takes, and adds to the totals. */
+export const meter = (request: Metered, options: MeterOptions): Reading => {
   const { catalog, model, prefixTokens } = options
   const usage = usageOf(request, options)
+  const miss = missOf(request, usage, prefixTokens)
   const sentTokens = prefixTokens + request.prompt.tokens
   const inputNanoUsd = catalog.price(model, { ...usage, output: 0 })
-  return {
+  const totals: Totals = {
     ...noTotals,
     requests: 1,
     rawTokens: prefixTokens + request.raw,
@@ -120,6 +98,9 @@ export const meter = (request: Metered, options: MeterOptions): Totals => {
     inputNanoUsd,
     outputNanoUsd: catalog.price(model, usage) - inputNanoUsd,
     maxRequestTokens: sentTokens,
-    compactions: request.prompt.compaction ? 1 : 0
+    compactions: request.prompt.compaction ? 1 : 0,
+    cacheMisses: miss === undefined ? 0 : 1,
+    cacheMissesByCause: miss === undefined ? noMisses : { ...noMisses, [miss]: 1 }
   }
+  return { usage, miss, totals }
 }

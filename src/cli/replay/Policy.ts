@@ -8,8 +8,18 @@ import type { SettingsShape } from "../../Settings.ts"
 import type { TokenEstimator } from "../../tokens/TokenEstimator.ts"
 import type { Prompt } from "./Meter.ts"
 
-export const policyNames = ["none", "window", "seed", "sluice"] as const
+/** `sluice` follows COMPACTION_OBJECTIVE; the two with an objective in their name are the same with that one. */
+export const policyNames = ["none", "window", "seed", "sluice", "sluice-dollars", "sluice-tokens"] as const
 export type PolicyName = (typeof policyNames)[number]
+
+/** One policy of each kind, and Sluice under both objectives, each once. */
+export const compared = ({ compactionObjective }: SettingsShape): ReadonlyArray<PolicyName> => [
+  "none",
+  "window",
+  "seed",
+  "sluice",
+  compactionObjective === "dollars" ? "sluice-tokens" : "sluice-dollars"
+]
 
 /** What a policy may use. */
 export interface Bench {
@@ -26,42 +36,8 @@ export interface Player {
   readonly prompt: (upTo: number) => Effect.Effect<Prompt, ContextTooLarge>
   /** What the last prompt held. */
   readonly messages: () => ReadonlyArray<Message>
+  /** True when every prompt is the whole history, so that nobody has to look into it. */
+  readonly complete?: boolean
 }
 
 export type Policy = (history: ReadonlyArray<StoredMessage>, bench: Bench) => Player
-
-/** A piece of a prompt that is equal to another exactly when `key` is. */
-export interface Unit {
-  readonly key: unknown
-  readonly tokens: number
-  /** How long upstream keeps what ends here; false when nothing ends here. */
-  readonly breakpoint: false | "5m" | "1h"
-}
-
-/** Tokens of `now` that repeat `before`, up to the last breakpoint that `before` had inside what they share. */
-export const sharedTokens = (
-  before: ReadonlyArray<Unit>,
-  now: ReadonlyArray<Unit>
-): Pick<Prompt, "shared" | "sharedLong"> => {
-  let shared = 0
-  let sharedLong = 0
-  let sum = 0
-  for (let i = 0; i < now.length && i < before.length; i++) {
-    const unit = now[i]
-    const old = before[i]
-    if (unit === undefined || old === undefined || unit.key !== old.key) break
-    sum += unit.tokens
-    if (old.breakpoint !== false) shared = sum
-    if (old.breakpoint === "1h") sharedLong = sum
-  }
-  return { shared, sharedLong }
-}
-
-/** Tokens up to the last breakpoint that is kept for an hour. */
-export const longTokens = (units: ReadonlyArray<Unit>): number =>
-  tokensOf(units.slice(0, units.findLastIndex((unit) => unit.breakpoint === "1h") + 1))
-
-/** What a policy that keeps everything for five minutes says of the long-lived part. */
-export const shortLived = { sharedLong: 0, long: 0, longLived: false } as const
-
-export const tokensOf = (units: ReadonlyArray<Unit>): number => units.reduce((sum, unit) => sum + unit.tokens, 0)

@@ -1,6 +1,6 @@
 import { Console, Effect, Option } from "effect"
 import type { PreparedContext } from "../../context/PreparedContext.ts"
-import { logFiles, readLog, TranscriptError } from "./files.ts"
+import { onlyLog, readLog, TranscriptError } from "./files.ts"
 import { layer } from "./layer.ts"
 import { requestPoints } from "./play.ts"
 import { contextFor } from "./policies.ts"
@@ -91,8 +91,7 @@ const explanation = (prepared: PreparedContext): string => {
 /** `sluice context`: prints the prepared context at a message of a log. */
 export const run = ({ at, explain, json, model, path, prefixTokens }: ContextArguments) =>
   Effect.gen(function* () {
-    const [file] = yield* logFiles([path])
-    if (file === undefined) return yield* new TranscriptError({ message: `No transcript in ${path}.` })
+    const file = yield* onlyLog(path)
     const { transcripts } = parseTranscripts(file, yield* readLog(file))
     const [transcript] = transcripts
     if (transcript === undefined) return yield* new TranscriptError({ message: `${file} holds no messages.` })

@@ -36,6 +36,23 @@ export const logFiles = Effect.fn("logFiles")(function* (paths: ReadonlyArray<st
   return files
 })
 
+const named = 10
+
+/** The one log that a path names. */
+export const onlyLog = Effect.fn("onlyLog")(function* (path: string) {
+  const files = yield* logFiles([path])
+  const [file] = files
+  if (file !== undefined && files.length === 1) return file
+  const { relative } = yield* Path.Path
+  const more = files.length > named ? ` and ${files.length - named} more` : ""
+  return yield* new TranscriptError({
+    message: `${path} holds ${files.length} transcripts: ${files
+      .slice(0, named)
+      .map((log) => relative(path, log))
+      .join(", ")}${more}. Name one of them.`
+  })
+})
+
 export const readLog = Effect.fn("readLog")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* fs

@@ -1,8 +1,11 @@
 import { Clock, Effect } from "effect"
 import type { StoredMessage } from "../../domain/Conversation.ts"
-import { addTotals, type Metered, type MeterOptions, meter, noTotals, type Totals } from "./Meter.ts"
+import type { Usage } from "../../domain/Usage.ts"
+import { addTotals, type Metered, type MeterOptions, meter, noTotals, type Prompt, type Totals } from "./Meter.ts"
 import type { Bench, Player, Policy, PolicyName } from "./Policy.ts"
 import { policies } from "./policies.ts"
+import { type Needs, noNeeds, recalled } from "./Recall.ts"
+import type { MissCause } from "./Totals.ts"
 import type { Transcript } from "./Transcript.ts"
 
 /** Where requests happened: before each answer of the assistant that follows something else. */
@@ -10,6 +13,22 @@ export const requestPoints = (messages: ReadonlyArray<StoredMessage>): ReadonlyA
   messages.flatMap((message, index) =>
     message.role === "assistant" && index > 0 && messages[index - 1]?.role !== "assistant" ? [index] : []
   )
+
+/** One request of a replay. Tokens without the fixed prefix, except for `usage`. */
+export interface Played {
+  readonly prompt: Prompt
+  readonly raw: number
+  readonly usage: Usage
+  readonly inputNanoUsd: number
+  readonly miss: MissCause | undefined
+}
+
+export interface PlayOptions extends MeterOptions {
+  /** What answers needed from further back; without it recall is not measured. */
+  readonly needs?: Needs
+  /** Told of each request. */
+  readonly onRequest?: (played: Played) => void
+}
 
 /** Output of the answer that starts at `point`: what was logged, or what its text weighs where the log holds a stub. */
 const outputOf = (transcript: Transcript, point: number, { estimator, model }: Bench): number => {
@@ -23,15 +42,15 @@ const outputOf = (transcript: Transcript, point: number, { estimator, model }: B
 }
 
 /** `playWith` one of the named policies. */
-export const play = (transcript: Transcript, policy: PolicyName, bench: Bench, meterOptions: MeterOptions) =>
-  playWith(transcript, policies[policy], bench, meterOptions)
+export const play = (transcript: Transcript, policy: PolicyName, bench: Bench, options: PlayOptions) =>
+  playWith(transcript, policies[policy], bench, options)
 
 /** Replays one conversation under a policy, with the recorded answers as upstream's. */
 export const playWith = Effect.fnUntraced(function* (
   transcript: Transcript,
   policy: Policy,
   bench: Bench,
-  meterOptions: MeterOptions
+  options: PlayOptions
 ) {
   const started = yield* Clock.currentTimeMillis
   const { messages } = transcript
@@ -40,21 +59,25 @@ export const playWith = Effect.fnUntraced(function* (
   let raw = 0
   let said = 0
   let lastAt: number | undefined
+  let cachedBefore = 0
   for (const point of requestPoints(messages)) {
-    for (; said < point; said++) raw += messages[said] === undefined ? 0 : weigh(messages[said], bench)
+    for (const message of messages.slice(said, point)) raw += bench.estimator.message(message, bench.model).tokens
+    said = point
     const at = messages[point - 1]?.createdAt ?? 0
     const request: Metered = {
       prompt: yield* player.prompt(point),
       raw,
       output: outputOf(transcript, point, bench),
-      idleMillis: lastAt === undefined ? Number.POSITIVE_INFINITY : at - lastAt
+      idleMillis: lastAt === undefined ? Number.POSITIVE_INFINITY : at - lastAt,
+      cachedBefore
     }
     lastAt = at
-    totals = addTotals(totals, meter(request, meterOptions))
+    const reading = meter(request, options)
+    const { miss, usage } = reading
+    cachedBefore = usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h
+    totals = addTotals(totals, { ...reading.totals, ...recalled(options.needs ?? noNeeds, point, player) })
+    options.onRequest?.({ prompt: request.prompt, raw, usage, inputNanoUsd: reading.totals.inputNanoUsd, miss })
   }
   const elapsedMs = (yield* Clock.currentTimeMillis) - started
   return { totals: { ...totals, elapsedMs }, messages: player.messages() }
 })
-
-const weigh = (message: StoredMessage | undefined, { estimator, model }: Bench): number =>
-  message === undefined ? 0 : estimator.message(message, model).tokens

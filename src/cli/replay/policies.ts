@@ -5,40 +5,47 @@ import type { PreparedContext } from "../../context/PreparedContext.ts"
 import { cutAtOrAfter } from "../../context/Rounds.ts"
 import { settingsOptions } from "../../context/settingsOptions.ts"
 import type { StoredMessage } from "../../domain/Conversation.ts"
-import { isText, type Message } from "../../domain/Message.ts"
-import {
-  type Bench,
-  longTokens,
-  type Policy,
-  type PolicyName,
-  sharedTokens,
-  shortLived,
-  tokensOf,
-  type Unit
-} from "./Policy.ts"
+import type { Message } from "../../domain/Message.ts"
+import type { Prompt } from "./Meter.ts"
+import type { Bench, Policy, PolicyName } from "./Policy.ts"
 import { SeedSummary } from "./SeedSummary.ts"
+import { endingWith, longTokens, makeUnits, repeated, textUnit, tokensOf, type Unit } from "./Units.ts"
 
-const endsWithBreakpoint = (units: ReadonlyArray<Unit>): ReadonlyArray<Unit> =>
-  units.map((unit, index) => (index === units.length - 1 ? { ...unit, breakpoint: "5m" as const } : unit))
+/** What clients put at the end of a request, for five minutes. */
+const atTheEnd = { type: "ephemeral" } as const
 
-const unitOf =
-  ({ estimator, model }: Bench) =>
-  (message: Message): Unit => ({ key: message, tokens: estimator.message(message, model).tokens, breakpoint: false })
+/** What a policy that keeps everything for five minutes says of the long-lived part. */
+const shortLived = { long: 0, longLived: false } as const
 
-/** The whole history, only ever appended to: prompt caching at its best. */
+const noSummaries = { old: 0, mid: 0 } as const
+
+/** Lays prompts out against the ones before them, for policies that keep everything for five minutes. */
+export const makeShortLived = (bench: Bench) => {
+  const unitsOf = makeUnits(bench)
+  let before: ReadonlyArray<Unit> = []
+  return (sent: ReadonlyArray<Message>, texts: ReadonlyArray<Unit> = []) => {
+    const now = endingWith([...texts, ...unitsOf(sent)], atTheEnd)
+    const again = repeated(before, now)
+    before = now
+    return { tokens: tokensOf(now), ...again, ...shortLived, bands: noSummaries, compaction: false }
+  }
+}
+
+/** The whole history, only ever appended to: prompt caching at its best, without upstream's limit of the lookback. */
 const none: Policy = (history, bench) => {
-  const unit = unitOf(bench)
   let tokens = 0
   let said = 0
   return {
     prompt: (upTo) =>
       Effect.sync(() => {
         const shared = tokens
-        for (; said < upTo; said++)
-          tokens += history[said] === undefined ? 0 : unit(history[said] as StoredMessage).tokens
-        return { tokens, shared, ...shortLived, compaction: false }
+        for (const message of history.slice(said, upTo)) tokens += bench.estimator.message(message, bench.model).tokens
+        said = Math.max(said, upTo)
+        const again = { shared, sharedLong: 0, beyond: shared }
+        return { tokens, ...again, ...shortLived, bands: noSummaries, compaction: false }
       }),
-    messages: () => history.slice(0, said)
+    messages: () => history.slice(0, said),
+    complete: true
   }
 }
 
@@ -48,17 +55,13 @@ const windowStart = (history: ReadonlyArray<StoredMessage>, upTo: number, size: 
 
 /** The last N messages (RECENT_MESSAGES_FULL): the prompt's beginning moves on with every request. */
 const window: Policy = (history, bench) => {
-  const unit = unitOf(bench)
-  let before: ReadonlyArray<Unit> = []
+  const lay = makeShortLived(bench)
   let sent: ReadonlyArray<Message> = []
   return {
     prompt: (upTo) =>
       Effect.sync(() => {
         sent = history.slice(windowStart(history, upTo, bench.settings.recentMessagesFull), upTo)
-        const units = endsWithBreakpoint(sent.map(unit))
-        const { shared } = sharedTokens(before, units)
-        before = units
-        return { tokens: tokensOf(units), shared, ...shortLived, compaction: false }
+        return lay(sent)
       }),
     messages: () => sent
   }
@@ -66,55 +69,25 @@ const window: Policy = (history, bench) => {
 
 /** The last 30 messages and two summaries, rebuilt at every request, as the seed's implementation did it. */
 const seed: Policy = (history, bench) => {
-  const unit = unitOf(bench)
+  const lay = makeShortLived(bench)
   const { midRangeMessages, recentMessagesFull } = bench.settings
   const summaries = new SeedSummary(history, new Set(bench.settings.agentTools))
-  let before: ReadonlyArray<Unit> = []
   let sent: ReadonlyArray<Message> = []
   return {
     prompt: (upTo) =>
       Effect.sync(() => {
         const recent = windowStart(history, upTo, recentMessagesFull)
-        const old = Math.max(0, Math.min(recent, upTo - midRangeMessages))
-        const texts = [summaries.text(0, old, "Earlier"), summaries.text(old, recent, "Recent")].filter((t) => t !== "")
-        const opening: ReadonlyArray<Message> =
-          texts.length === 0 ? [] : [{ role: "user", content: texts.join("\n\n") }]
-        sent = [...opening, ...history.slice(recent, upTo)]
-        const summary: ReadonlyArray<Unit> = texts.map((text) => ({
-          key: text,
-          tokens: bench.estimator.text(text, bench.model).tokens,
-          breakpoint: false
-        }))
-        const units = endsWithBreakpoint([...summary, ...history.slice(recent, upTo).map(unit)])
-        const { shared } = sharedTokens(before, units)
-        before = units
-        return { tokens: tokensOf(units), shared, ...shortLived, compaction: recent > 0 }
+        const edge = Math.max(0, Math.min(recent, upTo - midRangeMessages))
+        const texts = [summaries.text(0, edge, "Earlier"), summaries.text(edge, recent, "Recent")]
+        const [old, mid] = texts.map((text) => (text === "" ? [] : [textUnit(text, bench)]))
+        const said = texts.filter((text) => text !== "")
+        const kept = history.slice(recent, upTo)
+        sent = said.length === 0 ? kept : [{ role: "user", content: said.join("\n\n") }, ...kept]
+        const bands = { old: tokensOf(old ?? []), mid: tokensOf(mid ?? []) }
+        return { ...lay(kept, [...(old ?? []), ...(mid ?? [])]), bands, compaction: recent > 0 }
       }),
     messages: () => sent
   }
-}
-
-const lifetime = (mark: unknown): Unit["breakpoint"] => {
-  if (typeof mark !== "object" || mark === null) return false
-  return "ttl" in mark && mark.ttl === "1h" ? "1h" : "5m"
-}
-
-/** The first message of a compacted context block by block (segments keep their place), the others whole. */
-const unitsOf = (messages: ReadonlyArray<Message>, bench: Bench): ReadonlyArray<Unit> => {
-  const unit = unitOf(bench)
-  const [first, ...rest] = messages
-  if (first === undefined || typeof first.content === "string" || !first.content.some((b) => "cache_control" in b)) {
-    return endsWithBreakpoint(messages.map(unit))
-  }
-  const whole = unit(first).tokens
-  const own = first.content.map((block) => ({
-    key: isText(block) ? block.text : block,
-    tokens: isText(block) ? bench.estimator.text(block.text, bench.model).tokens : 0,
-    breakpoint: lifetime(block.cache_control)
-  }))
-  const counted = tokensOf(own)
-  const scaled = own.map((u) => ({ ...u, tokens: counted === 0 ? 0 : Math.round((u.tokens * whole) / counted) }))
-  return endsWithBreakpoint([...scaled, ...rest.map(unit)])
 }
 
 /** What the service does. */
@@ -133,11 +106,18 @@ export const contextFor = (conversation: string, bench: Bench, policy: Decide = 
 
 type Decide = typeof decide
 
+const bandsOf = ({ entries }: PreparedContext): Prompt["bands"] => {
+  const tokens = (band: "old" | "mid") =>
+    entries.reduce((sum, entry) => (entry.segment && entry.band === band ? sum + entry.tokens : sum), 0)
+  return { old: tokens("old"), mid: tokens("mid") }
+}
+
 /** Sluice's context under a policy of one's own. */
 export const sluiceWith =
   (policy: Decide): Policy =>
   (history, bench) => {
     const context = contextFor("replay", bench, policy)
+    const unitsOf = makeUnits(bench)
     let before: ReadonlyArray<Unit> = []
     let last: PreparedContext | undefined
     return {
@@ -146,13 +126,14 @@ export const sluiceWith =
           context.append(history.slice(context.next, upTo), bench.model)
           return Effect.map(context.prepare({ model: bench.model }), (prepared) => {
             last = prepared
-            const units = unitsOf(prepared.messages, bench)
-            const shared = sharedTokens(before, units)
-            before = units
+            const now = endingWith(unitsOf(prepared.messages), prepared.cacheControl)
+            const again = repeated(before, now)
+            before = now
             return {
               tokens: prepared.estimatedTokens,
-              ...shared,
-              long: longTokens(units),
+              ...again,
+              bands: bandsOf(prepared),
+              long: longTokens(now),
               longLived: prepared.longLived,
               compaction: prepared.compaction !== undefined
             }
@@ -162,9 +143,16 @@ export const sluiceWith =
     }
   }
 
+const withObjective =
+  (compactionObjective: "dollars" | "tokens"): Policy =>
+  (history, bench) =>
+    sluiceWith(decide)(history, { ...bench, settings: { ...bench.settings, compactionObjective } })
+
 export const policies: Readonly<Record<PolicyName, Policy>> = {
   none,
   window,
   seed,
-  sluice: sluiceWith(decide)
+  sluice: sluiceWith(decide),
+  "sluice-dollars": withObjective("dollars"),
+  "sluice-tokens": withObjective("tokens")
 }

@@ -1,10 +1,11 @@
 import { Console, Effect, Option } from "effect"
 import { layer } from "./layer.ts"
-import { type PolicyName, policyNames } from "./Policy.ts"
+import type { PolicyName } from "./Policy.ts"
 import { progress } from "./Progress.ts"
 import { textReport } from "./report.ts"
 import { replay } from "./run.ts"
-import { sweep, sweepReport } from "./sweep.ts"
+import { sweep } from "./sweep.ts"
+import { sweepReport } from "./sweepReport.ts"
 
 export interface ReplayArguments {
   readonly paths: ReadonlyArray<string>
@@ -18,14 +19,14 @@ export interface ReplayArguments {
 const compare = ({ json, model, paths, policy, prefixTokens }: ReplayArguments) =>
   replay({
     paths,
-    policies: policy === "all" ? policyNames : [policy],
+    policies: policy === "all" ? "all" : [policy],
     model: Option.getOrUndefined(model),
     prefixTokens,
     onFile: progress(process.stderr)
   }).pipe(Effect.map((result) => (json ? JSON.stringify(result) : textReport(result))))
 
 const search = ({ json, model, paths, prefixTokens }: ReplayArguments) =>
-  sweep({ paths, model: Option.getOrUndefined(model), prefixTokens }, progress(process.stderr)).pipe(
+  sweep({ paths, model: Option.getOrUndefined(model), prefixTokens, onFile: progress(process.stderr) }).pipe(
     Effect.map((trials) => (json ? JSON.stringify(trials) : sweepReport(trials)))
   )
 

@@ -1,20 +1,8 @@
 import { basename } from "node:path"
-import type { Totals } from "./Meter.ts"
 import { type PolicyName, policyNames } from "./Policy.ts"
 import type { ByPolicy, ReplayResult } from "./run.ts"
-
-const count = (n: number): string => n.toLocaleString("en-US")
-const usd = (nano: number): string => `$${(nano / 1e9).toFixed(nano < 1e9 ? 4 : 2)}`
-const ratio = (a: number, b: number): string => (b === 0 ? "–" : (a / b).toFixed(2))
-
-const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows
-    .map((row) =>
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  ")
-    )
-    .join("\n")
-}
+import { missCauses, type Totals } from "./Totals.ts"
+import { count, percent, ratio, share, table, usd } from "./text.ts"
 
 const head = [
   "policy",
@@ -26,6 +14,8 @@ const head = [
   "output",
   "largest",
   "compactions",
+  "misses",
+  "recall",
   "seconds"
 ]
 
@@ -34,15 +24,17 @@ const row = (name: string, t: Totals): ReadonlyArray<string> => [
   count(t.requests),
   count(t.rawTokens),
   count(t.sentTokens),
-  `${(100 * t.reduction).toFixed(1)} %`,
+  percent(t.reduction),
   usd(t.inputNanoUsd),
   usd(t.outputNanoUsd),
   count(t.maxRequestTokens),
   count(t.compactions),
+  count(t.cacheMisses),
+  share(t.recall),
   (t.elapsedMs / 1000).toFixed(1)
 ]
 
-const named = (policies: ByPolicy): ReadonlyArray<readonly [PolicyName, Totals]> =>
+export const named = (policies: ByPolicy): ReadonlyArray<readonly [PolicyName, Totals]> =>
   policyNames.flatMap((name) => {
     const totals = policies[name]
     return totals === undefined ? [] : [[name, totals] as const]
@@ -58,6 +50,13 @@ const against = (policies: ByPolicy): ReadonlyArray<string> => {
         `${name} against none: ${ratio(t.sentTokens, none.sentTokens)} of the tokens, ${ratio(t.inputNanoUsd, none.inputNanoUsd)} of the input dollars`
     )
 }
+
+const misses = (policies: ByPolicy): ReadonlyArray<string> =>
+  named(policies).flatMap(([name, { cacheMisses, cacheMissesByCause }]) => {
+    const causes = missCauses.filter((cause) => cacheMissesByCause[cause] > 0)
+    const split = causes.map((cause) => `${count(cacheMissesByCause[cause])} ${cause}`).join(", ")
+    return cacheMisses === 0 ? [] : [`${name} missed the prompt cache ${count(cacheMisses)} times: ${split}`]
+  })
 
 const mostSkipped = 10
 
@@ -86,6 +85,7 @@ export const textReport = (result: ReplayResult): string => {
     `${count(result.conversations.length)} conversations at ${result.model}'s prices, prompt caching modelled:`,
     table([head, ...all]),
     ...against(result.policies),
+    ...misses(result.policies),
     ...failed(result),
     ...skipped(result.skippedLines)
   ].join("\n")

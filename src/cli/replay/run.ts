@@ -3,11 +3,12 @@ import { Summarizer } from "../../context/Summarizer.ts"
 import { ModelCatalog } from "../../models/ModelCatalog.ts"
 import { Settings } from "../../Settings.ts"
 import { TokenEstimator } from "../../tokens/TokenEstimator.ts"
-import { logFiles, readLog } from "./files.ts"
+import { eachTranscript, type OnStep } from "./logs.ts"
 import { addTotals, noTotals, type Totals } from "./Meter.ts"
-import type { Bench, PolicyName } from "./Policy.ts"
-import { play } from "./play.ts"
-import { parseTranscripts, type SkippedLine, type Transcript } from "./Transcript.ts"
+import { type Bench, compared, type PolicyName } from "./Policy.ts"
+import { type Played, play, requestPoints } from "./play.ts"
+import { needsOf } from "./Recall.ts"
+import type { SkippedLine, Transcript } from "./Transcript.ts"
 
 export type ByPolicy = Readonly<Partial<Record<PolicyName, Totals>>>
 
@@ -28,13 +29,19 @@ export interface ReplayResult {
 
 export interface ReplayOptions {
   readonly paths: ReadonlyArray<string>
-  readonly policies: ReadonlyArray<PolicyName>
+  readonly policies: PolicyChoice
   /** The model whose tokenizer and prices count; ORCHESTRATOR_MODEL otherwise. */
   readonly model: string | undefined
   readonly prefixTokens: number
-  /** Told before each file. */
-  readonly onFile: (done: number, of: number, file: string) => Effect.Effect<void>
+  readonly onFile: OnStep
+  /** Told of each request of a conversation under a policy. */
+  readonly record?: Recorder
 }
+
+/** Some policies, or `all`: one of each kind, and Sluice under both objectives. */
+export type PolicyChoice = ReadonlyArray<PolicyName> | "all"
+
+export type Recorder = (transcript: Transcript, policy: PolicyName) => (played: Played) => void
 
 /** What the policies need, for one model. */
 export const makeBench = Effect.fnUntraced(function* (model: string | undefined, prefixTokens: number) {
@@ -54,11 +61,18 @@ export const makeBench = Effect.fnUntraced(function* (model: string | undefined,
 
 type Made = Effect.Success<ReturnType<typeof makeBench>>
 
-const playAll = Effect.fnUntraced(function* (transcript: Transcript, names: ReadonlyArray<PolicyName>, made: Made) {
+const playAll = Effect.fnUntraced(function* (
+  transcript: Transcript,
+  names: ReadonlyArray<PolicyName>,
+  made: Made,
+  record: Recorder = () => () => undefined
+) {
   const totals: Partial<Record<PolicyName, Totals>> = {}
   const failures: Partial<Record<PolicyName, string>> = {}
+  const needs = needsOf(transcript.messages, requestPoints(transcript.messages))
   for (const name of names) {
-    const outcome = yield* Effect.result(play(transcript, name, made.bench, made.meter))
+    const options = { ...made.meter, needs, onRequest: record(transcript, name) }
+    const outcome = yield* Effect.result(play(transcript, name, made.bench, options))
     if (outcome._tag === "Success") totals[name] = outcome.success.totals
     else failures[name] = outcome.failure.message
   }
@@ -82,20 +96,14 @@ const sum = (results: ReadonlyArray<ConversationResult>, names: ReadonlyArray<Po
 /** Replays every log under every policy asked for. One file is in memory at a time. */
 export const replay = Effect.fn("replay")(function* (options: ReplayOptions) {
   const made = yield* makeBench(options.model, options.prefixTokens)
-  const files = yield* logFiles(options.paths)
+  const names = options.policies === "all" ? compared(made.bench.settings) : options.policies
   const conversations: Array<ConversationResult> = []
-  const skippedLines: Array<SkippedLine> = []
-  for (const [index, file] of files.entries()) {
-    yield* options.onFile(index, files.length, file)
-    const { skipped, transcripts } = parseTranscripts(file, yield* readLog(file))
-    for (const line of skipped) skippedLines.push(line)
-    for (const transcript of transcripts) conversations.push(yield* playAll(transcript, options.policies, made))
-    yield* Effect.yieldNow
-  }
-  yield* options.onFile(files.length, files.length, "")
+  const skippedLines = yield* eachTranscript(options.paths, options.onFile, (transcript) =>
+    Effect.map(playAll(transcript, names, made, options.record), (result) => void conversations.push(result))
+  )
   const result: ReplayResult = {
     model: made.bench.model,
-    policies: sum(conversations, options.policies),
+    policies: sum(conversations, names),
     conversations,
     skippedLines
   }
