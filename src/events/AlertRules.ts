@@ -5,15 +5,24 @@ import { Events, type Sequenced } from "./Events.ts"
 import { Hysteresis } from "./Hysteresis.ts"
 import { allRules, type Rule } from "./rules.ts"
 
+/** An alert that lasts, and since when, in milliseconds since the epoch. */
+export interface ActiveAlert {
+  readonly at: number
+  readonly alert: Alert
+}
+
 interface Watch {
   readonly rule: Rule
   readonly level: Hysteresis
   /** What was raised and not cleared yet. */
-  raised: Alert | undefined
+  raised: ActiveAlert | undefined
 }
 
 const keyOf = ({ kind, subject }: Alert): string => `${kind}\n${subject ?? ""}`
 const mostActive = 1_000
+
+/** Told once about each conversation, and never over: it does not last. */
+const isMomentary = ({ kind }: Alert): boolean => kind === "context_overhead"
 
 /**
  * The rules over a run of events, without effects: feeds each event to every rule and answers what crossed. Rooms that
@@ -21,33 +30,33 @@ const mostActive = 1_000
  */
 export class Alerting {
   private readonly watches: ReadonlyArray<Watch>
-  private readonly foreign = new Map<string, Alert>()
+  private readonly foreign = new Map<string, ActiveAlert>()
 
   constructor(rules: ReadonlyArray<Rule>) {
     this.watches = rules.map((rule) => ({ rule, level: new Hysteresis(rule.bounds), raised: undefined }))
   }
 
   /** Alerts that last, of the rules and of everybody else. */
-  get active(): ReadonlyArray<Alert> {
+  get active(): ReadonlyArray<ActiveAlert> {
     return [...this.watches.flatMap(({ raised }) => raised ?? []), ...this.foreign.values()]
   }
 
   /** What to publish after `event`, which happened `at` (milliseconds since the epoch). */
   feed(event: Event, at: number): ReadonlyArray<Event> {
     if (event._tag === "AlertRaised" || event._tag === "AlertCleared") {
-      this.note(event._tag, event.alert)
+      this.note(event._tag, { at, alert: event.alert })
       return []
     }
     const crossed: Array<Event> = []
     for (const watch of this.watches) {
       const figure = watch.rule.figure(event, at)
-      const happened = figure === undefined ? undefined : this.cross(watch, figure)
+      const happened = figure === undefined ? undefined : this.cross(watch, figure, at)
       if (happened !== undefined) crossed.push(happened)
     }
     return crossed
   }
 
-  private cross(watch: Watch, figure: number): Event | undefined {
+  private cross(watch: Watch, figure: number, at: number): Event | undefined {
     const { rule } = watch
     const crossing = watch.level.update(figure)
     if (crossing === undefined) return undefined
@@ -57,15 +66,16 @@ export class Alerting {
       watch.raised = undefined
       return raised === undefined ? undefined : { _tag: "AlertCleared", alert }
     }
-    if ([...this.foreign.values()].some(({ kind }) => kind === rule.kind)) return undefined
-    watch.raised = alert
+    if ([...this.foreign.values()].some((other) => other.alert.kind === rule.kind)) return undefined
+    watch.raised = { at, alert }
     return { _tag: "AlertRaised", alert }
   }
 
-  private note(tag: "AlertRaised" | "AlertCleared", alert: Alert): void {
-    if (this.watches.some(({ raised }) => raised === alert)) return
-    if (tag === "AlertCleared") this.foreign.delete(keyOf(alert))
-    else if (this.foreign.size < mostActive) this.foreign.set(keyOf(alert), alert)
+  private note(tag: "AlertRaised" | "AlertCleared", { alert, at }: ActiveAlert): void {
+    if (isMomentary(alert) || this.watches.some(({ raised }) => raised?.alert === alert)) return
+    const key = keyOf(alert)
+    if (tag === "AlertCleared") this.foreign.delete(key)
+    else if (this.foreign.size < mostActive) this.foreign.set(key, { at: this.foreign.get(key)?.at ?? at, alert })
   }
 }
 
@@ -74,7 +84,7 @@ export class AlertRules extends Context.Service<
   AlertRules,
   {
     /** Alerts that last, whoever raised them. */
-    readonly active: Effect.Effect<ReadonlyArray<Alert>>
+    readonly active: Effect.Effect<ReadonlyArray<ActiveAlert>>
   }
 >()("sluice/events/AlertRules") {
   static readonly make = Effect.fnUntraced(function* (rules: ReadonlyArray<Rule>) {

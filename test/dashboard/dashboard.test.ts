@@ -176,6 +176,24 @@ describe.skipIf(missing)(`the dashboard in a browser${missing ? " (no Chromium h
     assert.equal(await ask(sluice.url, { text: "spending again" }), 200)
   })
 
+  it("shows the alerts that last on a page that was opened late and hears nothing", async () => {
+    const text = /no room left for a request/
+    const isTold = async () => {
+      const { active } = await api("/api/alerts")
+      return active.some(({ alert }: { readonly alert: { readonly message: string } }) => text.test(alert.message))
+    }
+    for (let n = 0; n < 40 && !(await isTold()); n++) {
+      await ask(sluice.url, { model: "claude-opus-5-5", text: prose(`dearer ${n}`, 1_500), maxTokens: 4_000 })
+    }
+    const context = await browser.newContext()
+    opened.push(context)
+    await context.route(/\/api\/events/, (route) => route.abort())
+    await context.routeWebSocket(/\/ws/, (socket) => socket.close())
+    const page = await context.newPage()
+    await page.goto(sluice.url)
+    await page.locator('[data-alert="budget_paused"]').getByText(text).waitFor({ timeout: 10_000 })
+  })
+
   it("says that it is disconnected, and comes back by itself", async () => {
     const page = await open("", {}, adminToken)
     await page.getByText("Live", { exact: true }).waitFor()

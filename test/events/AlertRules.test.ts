@@ -147,7 +147,7 @@ describe("the rules", () => {
     const alerting = fresh()
     const alert = { kind: "rate_limit_warning", severity: "warning", message: "mine" } as const
     assert.deepStrictEqual(run(alerting, [{ _tag: "AlertRaised", alert }, limiter(90), limiter(95)]), [])
-    assert.deepStrictEqual(alerting.active, [alert])
+    assert.deepStrictEqual(alerting.active, [{ at: 0, alert }])
     assert.deepStrictEqual(run(alerting, [{ _tag: "AlertCleared", alert }, limiter(10)]), [])
     assert.deepStrictEqual(alerting.active, [])
     assert.deepStrictEqual(run(alerting, [limiter(90)]), ["+rate_limit_warning"])
@@ -168,7 +168,7 @@ describe("AlertRules", () => {
       )
       const active = yield* rules.active
       assert.deepStrictEqual(
-        active.map(({ kind }) => kind),
+        active.map(({ alert }) => alert.kind),
         ["rate_limit_warning"]
       )
     }).pipe(Effect.provide(Events.layerTest))

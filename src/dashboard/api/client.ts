@@ -1,4 +1,5 @@
 import type {
+  Alerts,
   CacheMetrics,
   ContextView,
   ConversationPage,
@@ -73,6 +74,7 @@ export const makeApi = (options: ApiOptions) => {
     cache: () => get<CacheMetrics>("/api/metrics/cache"),
     costs: (days?: { readonly from: string; readonly to: string }) =>
       get<CostMetrics>(`/api/metrics/costs${days === undefined ? "" : `?from=${days.from}&to=${days.to}`}`),
+    alerts: () => get<Alerts>("/api/alerts"),
     series: () => get<SeriesMetrics>("/api/metrics/series"),
     conversations: (before?: string) =>
       get<ConversationPage>(`/api/conversations?limit=50${before === undefined ? "" : `&before=${before}`}`),

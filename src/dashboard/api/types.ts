@@ -1,6 +1,7 @@
 import type { Conversation as ConversationSchema, StoredMessage } from "../../domain/Conversation.ts"
 import type { Alert, AlertKind, Event } from "../../domain/Event.ts"
 import type * as Conversations from "../../http/ApiConversations.ts"
+import type { Alerts as AlertsSchema } from "../../http/ApiLive.ts"
 import type * as Metrics from "../../http/ApiMetrics.ts"
 import type { Money as MoneySchema, TotalsOf as TotalsOfSchema } from "../../http/ApiSchemas.ts"
 import type { Healthy, Unhealthy } from "../../http/ApiSystem.ts"
@@ -10,6 +11,7 @@ export type TokenMetrics = typeof Metrics.TokenMetrics.Type
 export type CacheMetrics = typeof Metrics.CacheMetrics.Type
 export type CostMetrics = typeof Metrics.CostMetrics.Type
 export type SeriesMetrics = typeof Metrics.SeriesMetrics.Type
+export type Alerts = typeof AlertsSchema.Type
 export type Money = typeof MoneySchema.Type
 export type TotalsOf = typeof TotalsOfSchema.Type
 export type ContextView = typeof Conversations.ContextView.Type

@@ -3,7 +3,7 @@ import { type Api, ApiFailure, makeApi } from "../api/client.ts"
 import { LiveFeed } from "../api/LiveFeed.ts"
 import { noSeries, type Series, toSeries } from "../api/series.ts"
 import type { Alert, CacheMetrics, CostMetrics, Frame, Health, TokenMetrics } from "../api/types.ts"
-import { applyAlert, evident, merged } from "./alerts.ts"
+import { applyAlert, evident, lasting, merged } from "./alerts.ts"
 import { emptyTail, extended } from "./tail.ts"
 
 export type Connection = "connecting" | "live" | "polling" | "disconnected" | "locked"
@@ -58,16 +58,16 @@ export const makeSluice = (options: SluiceOptions) => {
   let feedGeneration = 0
   const beginAnew = (): void => {
     generation += 1
-    told.value = new Map()
   }
 
   let lastSeries = 0
   const load = async (): Promise<void> => {
-    const asked = await Promise.all([api.tokens(), api.cache(), api.costs(), api.health()])
+    const asked = await Promise.all([api.tokens(), api.cache(), api.costs(), api.health(), api.alerts()])
     tokens.value = asked[0]
     cache.value = asked[1]
     costs.value = asked[2]
     if (noteHealth(asked[3])) beginAnew()
+    told.value = lasting(asked[4])
     failure.value = undefined
     updatedAt.value = now.value = Date.now()
     if (updatedAt.value - lastSeries < pollMillis - 500) return
@@ -109,9 +109,7 @@ export const makeSluice = (options: SluiceOptions) => {
     url: api.url,
     headers: api.headers,
     onFrames,
-    onGap: () => {
-      told.value = new Map()
-    },
+    onGap: refreshSoon,
     onOpen: (open) => {
       if (feedOpen.value !== open) refreshSoon()
       feedOpen.value = open

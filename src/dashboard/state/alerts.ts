@@ -1,6 +1,10 @@
-import type { Alert, CostMetrics, Event, TokenMetrics } from "../api/types.ts"
+import type { Alert, Alerts, CostMetrics, Event, TokenMetrics } from "../api/types.ts"
 
 const keyOf = ({ kind, subject }: Alert): string => `${kind}\n${subject ?? ""}`
+
+/** Alerts that last, as the server tells it. */
+export const lasting = ({ active }: Alerts): ReadonlyMap<string, Alert> =>
+  new Map(active.map(({ alert }) => [keyOf(alert), alert]))
 
 /** Alerts that were raised and not cleared, as the events tell it. Bounded by the kinds and subjects there are. */
 export const applyAlert = (active: ReadonlyMap<string, Alert>, event: Event): ReadonlyMap<string, Alert> => {
@@ -14,7 +18,7 @@ export const applyAlert = (active: ReadonlyMap<string, Alert>, event: Event): Re
   return active
 }
 
-/** What the figures themselves say, so that a page that was opened late knows it too. */
+/** What the figures themselves say: what was reached before a restart of the server is not raised again. */
 export const evident = (tokens: TokenMetrics | undefined, costs: CostMetrics | undefined): ReadonlyArray<Alert> => {
   const alerts: Array<Alert> = []
   const used = tokens?.currentMinute.percent ?? 0

@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Layer, type Scope, Stream } from "effect"
-import type { Event } from "../../domain/Event.ts"
 import { Events, type Sequenced } from "../../events/Events.ts"
+import { visible } from "./visible.ts"
 
 /** One message of the live feed, as it is sent. */
 export interface Frame {
@@ -43,22 +43,6 @@ const rest = 4
 const frameOf = ({ at, event, seq }: Sequenced): Frame => ({ seq, json: JSON.stringify({ seq, at, event }) })
 const heartbeat = (seq: number): Frame => ({ seq, json: JSON.stringify({ type: "heartbeat", seq }) })
 const gap = (seq: number): Frame => ({ seq, json: JSON.stringify({ type: "gap" }) })
-
-/** Other tenants' requests and conversations are nobody's business. */
-const visible = (event: Event, tenant: string | null): boolean => {
-  if (tenant === null) return true
-  switch (event._tag) {
-    case "Usage":
-      return event.tenant === tenant
-    case "AlertRaised":
-    case "AlertCleared":
-      return event.alert.subject === undefined || event.alert.subject === tenant
-    case "Compaction":
-      return false
-    default:
-      return true
-  }
-}
 
 const replay = (kept: ReadonlyArray<Sequenced>, { since, tenant }: Wish): ReadonlyArray<Frame> => {
   const last = kept.at(-1)?.seq ?? 0
