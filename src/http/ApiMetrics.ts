@@ -78,6 +78,10 @@ export const CostMetrics = Schema.Struct({
   paused: Schema.Boolean,
   resetsAt: Epoch,
   saved: Money,
+  promptCaching: Money.annotate({
+    description:
+      "of the days asked for: what upstream's prompt cache saved against uncached input, less what its writes cost on top, at each model's current prices. Not part of `saved`"
+  }),
   from: Schema.String,
   to: Schema.String,
   byDay: Schema.Array(TotalsOf),

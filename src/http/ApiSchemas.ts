@@ -20,6 +20,14 @@ export const Reduction = Schema.Finite.annotate({
 
 export const reduction = (raw: number, sent: number): number => (raw > 0 ? 1 - sent / raw : 0)
 
+const SavedBy = Schema.Struct({
+  cache: Money.annotate({ description: "answers from the response cache and shared answers" }),
+  context: Money.annotate({
+    description: "tokens that compaction kept out of prompts, at the price of cache reads: at least this much"
+  }),
+  routing: Money.annotate({ description: "another model than the one asked for: the difference" })
+}).annotate({ identifier: "SavedBy" })
+
 const totals = {
   requests: Schema.Natural,
   usage: Usage,
@@ -27,7 +35,8 @@ const totals = {
   sentTokens: Schema.Natural.annotate({ description: "prompt tokens actually sent" }),
   reduction: Reduction,
   cost: Money,
-  saved: Money
+  saved: Money,
+  savedBy: SavedBy.annotate({ description: "`saved` by what prevented it; negative where it cost more" })
 }
 
 export const Totals = Schema.Struct(totals).annotate({ identifier: "Totals" })

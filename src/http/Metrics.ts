@@ -4,8 +4,10 @@ import { ResponseCache } from "../cache/ResponseCache.ts"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import { ContextManager, type ContextStats } from "../context/ContextManager.ts"
 import { type CostReport, type CostState, type CostTotals, CostTracker } from "../costs/CostTracker.ts"
+import { type NanoUsd, nanoUsd, sum } from "../domain/Money.ts"
 import { promptTokens } from "../domain/Usage.ts"
 import { type LimiterStats, TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
+import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Monitor, type Step, stepMillis } from "../observability/Monitor.ts"
 import { Settings } from "../Settings.ts"
 import { Api } from "./Api.ts"
@@ -24,7 +26,8 @@ export const totals = (t: CostTotals) => {
     sentTokens,
     reduction: reduction(t.rawTokens, sentTokens),
     cost: money(t.costNanoUsd),
-    saved: money(t.savedNanoUsd)
+    saved: money(t.savedNanoUsd),
+    savedBy: { cache: money(t.saved.cache), context: money(t.saved.context), routing: money(t.saved.routing) }
   }
 }
 
@@ -64,7 +67,20 @@ const tokenMetrics = (
   }
 }
 
-const costMetrics = (state: CostState, report: CostReport) => ({
+/** The tier of long prompts is not looked at: sums of many requests do not tell it. */
+const promptCaching = (report: CostReport, catalog: ModelCatalog["Service"]): NanoUsd =>
+  sum(
+    ...report.byModel.map(({ key, usage }) => {
+      const { prices } = catalog.get(key)
+      const reads = usage.cacheRead * (prices.input - prices.cacheRead)
+      const writes =
+        usage.cacheWrite5m * (prices.cacheWrite5m - prices.input) +
+        usage.cacheWrite1h * (prices.cacheWrite1h - prices.input)
+      return nanoUsd(reads - writes)
+    })
+  )
+
+const costMetrics = (state: CostState, report: CostReport, catalog: ModelCatalog["Service"]) => ({
   enabled: state.enabled,
   day: state.day,
   today: totals(state.today),
@@ -76,6 +92,7 @@ const costMetrics = (state: CostState, report: CostReport) => ({
   paused: state.paused,
   resetsAt: state.resetsAt,
   saved: money(state.total.savedNanoUsd),
+  promptCaching: money(promptCaching(report, catalog)),
   from: report.from,
   to: report.to,
   byDay: groups(report.byDay),
@@ -121,7 +138,7 @@ export const layer = HttpApiBuilder.group(
   "metrics",
   Effect.fn(function* (handlers) {
     const [settings, chat, context] = yield* Effect.all([Settings, ChatRepo, ContextManager])
-    const monitor = yield* Monitor
+    const [monitor, catalog] = yield* Effect.all([Monitor, ModelCatalog])
     const [costs, limiter, cache] = yield* Effect.all([CostTracker, TokenRateLimiter, ResponseCache])
 
     return handlers.handleAll({
@@ -144,7 +161,7 @@ export const layer = HttpApiBuilder.group(
         })),
       costs: ({ query }) =>
         Effect.map(Effect.all([costs.state, translate(databaseProblem)(costs.report(query))]), ([state, report]) =>
-          costMetrics(state, report)
+          costMetrics(state, report, catalog)
         )
     })
   })

@@ -79,6 +79,8 @@ describe.skipIf(missing)(`the dashboard in a browser${missing ? " (no Chromium h
     await page.getByRole("link", { name: "Money", exact: true }).click()
     const title = await page.locator('[data-figure="today"]').getAttribute("title")
     assert.equal(Number(title?.replace(/[$,]/g, "")), costs.today.cost.nanoUsd / 1e9, "hover shows exact dollars")
+    const cached = await page.locator('[data-figure="saved-cache"]').getAttribute("title")
+    assert.equal(Number(cached?.replace(/[$,]/g, "")), costs.total.savedBy.cache.nanoUsd / 1e9)
   })
 
   it("tells each request as it happens, filters them, and shows where its time went", async () => {

@@ -63,6 +63,13 @@ layer(server())("metrics", (it) => {
       assert.deepStrictEqual(body.today.cost, { nanoUsd: 1_500_000, usd: 0.0015 })
       assert.deepStrictEqual(body.threshold, { nanoUsd: 10_000_000_000, usd: 10 })
       assert.deepStrictEqual(body.saved, { nanoUsd: 500_000, usd: 0.0005 })
+      assert.deepStrictEqual(body.total.savedBy, {
+        cache: { nanoUsd: 400_000, usd: 0.0004 },
+        context: { nanoUsd: 100_000, usd: 0.0001 },
+        routing: { nanoUsd: 0, usd: 0 }
+      })
+      // 30 tokens read at 100 instead of 2,000 nano-dollars each, 20 written at 2,500.
+      assert.strictEqual(body.promptCaching.nanoUsd, 30 * 1_900 - 20 * 500)
       for (const by of ["byDay", "byModel", "byAgent", "byTenant", "byConversation"])
         assert.strictEqual(body[by].length, 1)
     })

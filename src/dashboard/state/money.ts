@@ -1,5 +1,4 @@
 import type { TotalsOf } from "../api/types.ts"
-import type { Request } from "./tail.ts"
 
 /** The days up to and with `today`, both inclusive, as YYYY-MM-DD. */
 export const daysBack = (today: string, days: number): { readonly from: string; readonly to: string } => {
@@ -16,15 +15,4 @@ export const everyDay = (rows: ReadonlyArray<TotalsOf>, today: string, days: num
     const row = byDay.get(new Date(at).toISOString().slice(0, 10))
     return { at: at / 1000, cost: row?.cost.usd ?? 0, saved: row?.saved.usd ?? 0 }
   })
-}
-
-const dollars = (nanoUsd: number) => ({ nanoUsd, usd: nanoUsd / 1e9 })
-
-/** What the response cache saved, as far as the live feed told it. */
-export const savedBy = (requests: ReadonlyArray<Request>) => {
-  const replayed = requests.filter(({ cache }) => cache === "hit" || cache === "coalesced")
-  return {
-    cache: dollars(replayed.reduce((total, { savedNanoUsd }) => total + savedNanoUsd, 0)),
-    cacheRequests: replayed.length
-  }
 }
