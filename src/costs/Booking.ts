@@ -1,15 +1,13 @@
 import { Effect, Option } from "effect"
-import { type NanoUsd, sum, zero } from "../domain/Money.ts"
+import { type NanoUsd, zero } from "../domain/Money.ts"
 import { backlog, type Desk, maxUnwritten } from "./Desk.ts"
-import { clean } from "./Entries.ts"
+import { clean, costOf } from "./Entries.ts"
 import type { Rows } from "./LedgerStore.ts"
 import type { CostSettle } from "./Records.ts"
 import type { Write } from "./Writer.ts"
 
-export const costOf = (rows: Rows): NanoUsd => sum(...rows.map((row) => row.costNanoUsd))
-
 /** After the call: what it cost goes into the books and into the ledger, once. */
-export const makeBooking = ({ books, entries, ledger, now, tell, writer }: Desk) => {
+export const makeBooking = ({ books, entries, ledger, now, shelf, tell, writer }: Desk) => {
   /** Bookings of what nobody reserved for, which are not known to be new yet. */
   const undecided = new Map<string, Effect.Effect<NanoUsd>>()
 
@@ -26,14 +24,20 @@ export const makeBooking = ({ books, entries, ledger, now, tell, writer }: Desk)
       )
     )
 
+  /** Where nothing can be kept, or while there is a backlog, requests go at the ledger's pace, long before it makes them fail. */
   const bookHeld = (rows: Rows): Effect.Effect<NanoUsd> => {
     const cost = costOf(rows)
     books.add(rows, cost)
-    // A backlog slows requests down to the ledger's pace, long before it makes them fail.
-    const isKept = ledger.keep(rows) && writer.unwritten() < backlog
+    if (ledger.keep(rows) && writer.unwritten() < backlog) {
+      shelf.put(rows)
+      return Effect.as(tell, cost)
+    }
     const { wait } = book(rows)
-    return isKept ? Effect.succeed(cost) : Effect.map(wait, (written) => Option.getOrElse(written, () => cost))
+    return waitedFor(Effect.map(wait, (written) => Option.getOrElse(written, () => cost)))
   }
+
+  const waitedFor = (booked: Effect.Effect<NanoUsd>): Effect.Effect<NanoUsd> =>
+    Effect.ensuring(Effect.andThen(tell, Effect.interruptible(booked)), tell)
 
   /** Books rows nobody reserved for, and counts them once the ledger says that they are new. */
   const bookUnheld = (rows: Rows): Effect.Effect<NanoUsd> => {
@@ -62,8 +66,7 @@ export const makeBooking = ({ books, entries, ledger, now, tell, writer }: Desk)
         const running = undecided.get(requestId)
         if (running !== undefined) return Effect.interruptible(running)
         const rows = entries.settled(request, moment)
-        const booked = books.release(requestId) ? bookHeld(rows) : bookUnheld(rows)
-        return Effect.andThen(tell, Effect.interruptible(booked)).pipe(Effect.ensuring(tell))
+        return books.release(requestId) ? bookHeld(rows) : waitedFor(bookUnheld(rows))
       })
     )
 
@@ -73,7 +76,8 @@ export const makeBooking = ({ books, entries, ledger, now, tell, writer }: Desk)
       const isKnown = books.settledCost(row.requestId) !== undefined
       if (isKnown || writer.unwritten() >= maxUnwritten) return Effect.succeed(row.savedNanoUsd)
       books.add([row], zero)
-      book([row])
+      if (ledger.keep([row])) shelf.put([row])
+      else book([row])
       return Effect.as(tell, row.savedNanoUsd)
     })
 

@@ -4,6 +4,7 @@ import type { Books } from "./Books.ts"
 import type { BudgetRule } from "./Budgets.ts"
 import type { Moment, makeEntries } from "./Entries.ts"
 import type { LedgerStore } from "./LedgerStore.ts"
+import type { Shelf } from "./Shelf.ts"
 import type { Writer } from "./Writer.ts"
 
 export interface TrackerOptions {
@@ -23,6 +24,7 @@ export interface Desk {
   readonly ledger: LedgerStore
   readonly books: Books
   readonly writer: Writer
+  readonly shelf: Shelf
   readonly entries: ReturnType<typeof makeEntries>
   /** The time, and its day, which begins by asking. */
   readonly now: Effect.Effect<Moment>

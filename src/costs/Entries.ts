@@ -11,8 +11,11 @@ import { noSaved } from "./Totals.ts"
 
 const longest = 200
 
+export const costOf = (rows: Rows): NanoUsd => sum(...rows.map((row) => row.costNanoUsd))
+
 /** Text that every database takes and every index holds. A longer one keeps its beginning and stays itself by its hash. */
 export const clean = (text: string): string => {
+  if (text.length <= longest && !text.includes("\u0000") && text.isWellFormed()) return text
   const plain = text.replaceAll("\u0000", "\ufffd").toWellFormed()
   return plain.length <= longest
     ? plain

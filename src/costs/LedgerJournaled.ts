@@ -19,8 +19,16 @@ export const makeJournaled = Effect.fnUntraced(function* (directory: string, inn
   const store: LedgerStore = {
     ...inner,
     open: (intent) => Effect.suspend(() => (journal.open(intent) ? Effect.void : inner.open(intent))),
+    note: (intent) => journal.open(intent),
     keep: (rows) => journal.book(rows),
     book,
+    bookAll: (requests) =>
+      Effect.tap(inner.bookAll(requests), () =>
+        Effect.sync(() => {
+          for (const [{ requestId }] of requests) journal.done(requestId)
+        })
+      ),
+    forget: (requestId) => journal.cancel(requestId),
     cancel: (requestId) => Effect.suspend(() => (journal.cancel(requestId) ? Effect.void : inner.cancel(requestId))),
     opening: (day) =>
       Effect.map(inner.opening(day), (opening) => {

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { sum } from "../domain/Money.ts"
 import { Groups } from "./Groups.ts"
-import type { LedgerStore, Opening } from "./LedgerStore.ts"
+import type { LedgerStore, Opening, Rows } from "./LedgerStore.ts"
 import type { CostLine, LedgerEntry, LedgerIntent } from "./Records.ts"
 import { noTotals, plus, sumOf, totalsOf } from "./Totals.ts"
 
@@ -39,18 +39,22 @@ export const makeMemory = (): LedgerStore => {
     return [...found.values()].sort((a, b) => a.day.localeCompare(b.day) || b.costNanoUsd - a.costNanoUsd)
   }
 
+  const book = (entries: Rows): boolean => {
+    const { requestId } = entries[0]
+    intents.delete(requestId)
+    if (rows.has(requestId)) return false
+    rows.set(requestId, entries)
+    return true
+  }
+
   return {
     open: (intent) => Effect.sync(() => void intents.set(intent.requestId, intent)),
-    book: (entries) =>
-      Effect.sync(() => {
-        const { requestId } = entries[0]
-        intents.delete(requestId)
-        if (rows.has(requestId)) return false
-        rows.set(requestId, entries)
-        return true
-      }),
+    note: () => false,
+    book: (entries) => Effect.sync(() => book(entries)),
+    bookAll: (requests) => Effect.sync(() => requests.map(book)),
     keep: () => false,
     cancel: (requestId) => Effect.sync(() => void intents.delete(requestId)),
+    forget: () => false,
     costOf: (requestId) =>
       Effect.sync(() => {
         const found = rows.get(requestId)

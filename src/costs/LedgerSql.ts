@@ -4,7 +4,7 @@ import { type NanoUsd, nanoUsd, sum, zero } from "../domain/Money.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import { type Op, writeBatch } from "./LedgerBatch.ts"
 import { type GroupRow, reportOf, totalsOfRow } from "./LedgerRows.ts"
-import type { LedgerStore } from "./LedgerStore.ts"
+import type { LedgerStore, Rows } from "./LedgerStore.ts"
 import { type CostLine, type CostTotals, LedgerError, type LedgerIntent } from "./Records.ts"
 import { noTotals, plus } from "./Totals.ts"
 
@@ -104,6 +104,18 @@ export const makeSql = Effect.gen(function* () {
     }
   })
 
+  const book = (rows: Rows) => failing("book a request")(submit({ _tag: "Book", rows }))
+
+  /** One that cannot be written must not keep the others out. */
+  const bookAll: LedgerStore["bookAll"] = (requests) =>
+    writeBatch(
+      sql,
+      requests.map((rows) => ({ _tag: "Book", rows }))
+    ).pipe(
+      failing("book requests"),
+      Effect.catch(() => Effect.forEach(requests, book, { concurrency: "unbounded" }))
+    )
+
   const costOf = Effect.fnUntraced(function* (requestId: string) {
     const rows = yield* sql<{ readonly cost: number }>`SELECT cost::float8 AS cost FROM ledger
       WHERE request_id = ${requestId}`
@@ -113,8 +125,11 @@ export const makeSql = Effect.gen(function* () {
 
   const store: LedgerStore = {
     open: (intent) => Effect.asVoid(failing("open a request")(submit({ _tag: "Open", intent }))),
-    book: (rows) => failing("book a request")(submit({ _tag: "Book", rows })),
+    note: () => false,
+    book,
+    bookAll,
     keep: () => false,
+    forget: () => false,
     cancel: (requestId) => Effect.asVoid(failing("cancel a request")(submit({ _tag: "Cancel", requestId }))),
     costOf: (requestId) => failing("be read")(costOf(requestId)),
     opening: (day) => failing("be read")(opening(day)),

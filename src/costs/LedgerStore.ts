@@ -21,8 +21,12 @@ export type Rows = NonEmptyReadonlyArray<LedgerEntry>
 export interface LedgerStore {
   /** Writes down that a request is about to be sent. */
   readonly open: (intent: LedgerIntent) => Stored<void>
+  /** The same at once and without waiting; false where it cannot. */
+  readonly note: (intent: LedgerIntent) => boolean
   /** Adds a request's rows and closes its intent, in one step. False, and nothing added, when it had rows already. */
   readonly book: (rows: Rows) => Stored<boolean>
+  /** `book` for many requests, in one step. Answers in their order. */
+  readonly bookAll: (requests: ReadonlyArray<Rows>) => Stored<ReadonlyArray<boolean>>
   /**
    * Keeps a request's rows so that they survive the death of this process, at once and without waiting, until `book` has
    * taken them. False where it cannot: then only `book` makes them durable.
@@ -30,6 +34,8 @@ export interface LedgerStore {
   readonly keep: (rows: Rows) => boolean
   /** Closes an intent without rows: nothing was sent. */
   readonly cancel: (requestId: string) => Stored<void>
+  /** Undoes `note`, at once; false when there is nothing that was noted. */
+  readonly forget: (requestId: string) => boolean
   /** What a request was booked with; undefined when it was not. */
   readonly costOf: (requestId: string) => Stored<NanoUsd | undefined>
   /** One pass over the ledger. */

@@ -24,7 +24,8 @@ export const makeReserving = ({ books, entries, ledger, now, options, tell, writ
   const release = (given: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       const requestId = clean(given)
-      return books.release(requestId) ? Effect.asVoid(writer.begin(ledger.cancel(requestId)).wait) : Effect.void
+      if (!books.release(requestId) || ledger.forget(requestId)) return Effect.void
+      return Effect.asVoid(writer.begin(ledger.cancel(requestId)).wait)
     })
 
   const reserve = (request: CostReserve): Effect.Effect<void, BudgetExceeded> =>
@@ -34,7 +35,9 @@ export const makeReserving = ({ books, entries, ledger, now, options, tell, writ
         if (books.isHeld(requestId)) return tell
         const refusal = refusalOf(request, requestId, moment.day)
         if (refusal !== undefined) return Effect.andThen(tell, Effect.fail(refusal))
-        const intent = writer.begin(ledger.open(entries.intent(request, moment)))
+        const noted = entries.intent(request, moment)
+        if (ledger.note(noted)) return tell
+        const intent = writer.begin(ledger.open(noted))
         books.writing(requestId, intent)
         return Effect.andThen(tell, restore(intent.wait)).pipe(
           Effect.onInterrupt(() => release(requestId)),

@@ -1,19 +1,20 @@
 import { Clock, Effect } from "effect"
 import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
-import { costOf, makeBooking } from "./Booking.ts"
+import { makeBooking } from "./Booking.ts"
 import { Books, groupsADay, percentOf, reservedOf } from "./Books.ts"
 import type { BudgetRule } from "./Budgets.ts"
 import { decodeControl } from "./Control.ts"
 import { makeDays } from "./Days.ts"
 import type { Desk, TrackerOptions } from "./Desk.ts"
-import { type Moment, makeEntries, unsettled } from "./Entries.ts"
+import { costOf, type Moment, makeEntries, unsettled } from "./Entries.ts"
 import { Ledger } from "./Ledger.ts"
 import type { LedgerStore, Rows } from "./LedgerStore.ts"
 import { recovered } from "./Notices.ts"
 import { makePausing } from "./Pausing.ts"
 import type { CostState, DayRange, LedgerIntent } from "./Records.ts"
 import { makeReserving } from "./Reserving.ts"
+import { makeShelf } from "./Shelf.ts"
 import { makeWriter } from "./Writer.ts"
 
 /** Groups of each kind in a report; the rest is added up. */
@@ -53,7 +54,7 @@ const openBooks = Effect.fnUntraced(function* (options: TrackerOptions, ledger: 
   return books
 })
 
-const stateOf = ({ books, now, options, tell, writer }: Desk): Effect.Effect<CostState> =>
+const stateOf = ({ books, now, options, shelf, tell, writer }: Desk): Effect.Effect<CostState> =>
   Effect.map(now, ({ day }) => {
     const today = books.today.total
     return {
@@ -67,7 +68,7 @@ const stateOf = ({ books, now, options, tell, writer }: Desk): Effect.Effect<Cos
       dailyBudgetNanoUsd: options.dailyBudget,
       paused: options.enforced && (books.paused !== null || books.budgets.isExhausted),
       resetsAt: day.end,
-      unwritten: writer.unwritten()
+      unwritten: writer.unwritten() + shelf.size()
     }
   }).pipe(Effect.tap(tell))
 
@@ -78,20 +79,22 @@ const rangeOf = ({ from, to }: DayRange, today: string): readonly [from: string,
 
 /** Today's sums are in the books, other days are read. */
 const reportOf =
-  ({ books, ledger, now }: Desk) =>
+  ({ books, ledger, now, shelf }: Desk) =>
   (range: DayRange) =>
     Effect.flatMap(now, ({ day }) => {
       const [from, to] = rangeOf(range, day.name)
       const isToday = from === day.name && to === day.name
       return isToday
         ? Effect.sync(() => books.today.report(from, to, reportGroups))
-        : ledger.report(from, to, reportGroups)
+        : Effect.andThen(shelf.clear, ledger.report(from, to, reportGroups))
     })
 
 const linesOf =
-  ({ ledger, now }: Desk) =>
+  ({ ledger, now, shelf }: Desk) =>
   (range: DayRange) =>
-    Effect.flatMap(now, ({ day }) => ledger.lines(...rangeOf(range, day.name), reportLines))
+    Effect.flatMap(now, ({ day }) =>
+      Effect.andThen(shelf.clear, ledger.lines(...rangeOf(range, day.name), reportLines))
+    )
 
 /** The tracker over whatever ledger, catalog and events are there. */
 export const makeTracker = Effect.fnUntraced(function* (options: TrackerOptions) {
@@ -100,13 +103,14 @@ export const makeTracker = Effect.fnUntraced(function* (options: TrackerOptions)
   const entries = makeEntries(yield* ModelCatalog)
   const books = yield* openBooks(options, ledger)
   const writer = yield* makeWriter(events)
+  const shelf = yield* makeShelf(books, ledger, writer)
 
   const now = Effect.map(Clock.currentTimeMillis, (at): Moment => ({ at, day: books.roll(at) }))
   const tell = Effect.suspend(() => {
     const news = books.takeEvents()
     return news.length === 0 ? Effect.void : Effect.forEach(news, events.publish, { discard: true })
   })
-  const desk: Desk = { options, ledger, books, writer, entries, now, tell }
+  const desk: Desk = { options, ledger, books, writer, shelf, entries, now, tell }
 
   const untilMidnight = Effect.flatMap(now, ({ at, day }) => Effect.sleep(day.end - at))
   yield* untilMidnight.pipe(Effect.andThen(now), Effect.andThen(tell), Effect.forever, Effect.forkScoped)

@@ -11,8 +11,9 @@ export interface Write<A> {
 }
 
 export interface Writer {
-  readonly begin: <A>(write: Effect.Effect<A, LedgerError>) => Write<A>
-  /** Writes begun and not done. */
+  /** Begins a write of so many entries, one by default. */
+  readonly begin: <A>(write: Effect.Effect<A, LedgerError>, entries?: number) => Write<A>
+  /** Entries of writes that are begun and not done. */
   readonly unwritten: () => number
 }
 
@@ -27,6 +28,7 @@ const lastChance = "5 seconds"
 export const makeWriter = Effect.fnUntraced(function* (events: Events["Service"]) {
   const context = yield* Effect.context<never>()
   const running = new Set<Fiber.Fiber<unknown>>()
+  let unwritten = 0
   let failing = 0
   let degraded = false
 
@@ -54,12 +56,12 @@ export const makeWriter = Effect.fnUntraced(function* (events: Events["Service"]
     Effect.gen(function* () {
       yield* Fiber.awaitAll([...running]).pipe(Effect.timeoutOption(lastChance))
       if (running.size === 0) return
-      yield* Effect.logError(`${running.size} entries could not be written to the cost ledger before the end.`)
+      yield* Effect.logError(`${unwritten} entries could not be written to the cost ledger before the end.`)
       yield* Fiber.interruptAll([...running])
     })
   )
 
-  const begin = <A>(write: Effect.Effect<A, LedgerError>): Write<A> => {
+  const begin = <A>(write: Effect.Effect<A, LedgerError>, entries = 1): Write<A> => {
     let failed = false
     const fail = (reason: string) =>
       Effect.suspend(() => {
@@ -83,7 +85,11 @@ export const makeWriter = Effect.fnUntraced(function* (events: Events["Service"]
       )
     )
     running.add(fiber)
-    fiber.addObserver(() => running.delete(fiber))
+    unwritten += entries
+    fiber.addObserver(() => {
+      running.delete(fiber)
+      unwritten -= entries
+    })
     const slow = Effect.suspend(() => (running.has(fiber) ? fail("it takes too long") : Effect.void))
     const patiently = Fiber.await(fiber).pipe(
       Effect.timeoutOption(patience),
@@ -98,6 +104,6 @@ export const makeWriter = Effect.fnUntraced(function* (events: Events["Service"]
     return { wait, abandon: () => fiber.interruptUnsafe() }
   }
 
-  const writer: Writer = { begin, unwritten: () => running.size }
+  const writer: Writer = { begin, unwritten: () => unwritten }
   return writer
 })

@@ -90,7 +90,10 @@ export const breakable = (inner: LedgerStore) => {
     })
   const store: LedgerStore = {
     open: (intent) => guard(inner.open(intent)),
+    note: inner.note,
+    forget: inner.forget,
     book: (rows) => guard(inner.book(rows)),
+    bookAll: (requests) => guard(inner.bookAll(requests)),
     keep: inner.keep,
     cancel: (id) => guard(inner.cancel(id)),
     costOf: (id) => guard(inner.costOf(id)),
