@@ -107,8 +107,9 @@ const equal = ({ key: a }: Unit, { key: b }: Unit): boolean =>
 /** What `now` repeats of `before`, as upstream finds it: at breakpoints of `before`, by looking back from its own. */
 export const repeated = (before: ReadonlyArray<Unit>, now: ReadonlyArray<Unit>): Repeated => {
   const at = ends(now)
-  const looking = at.filter((_, index) => now[index]?.breakpoint !== false)
-  const found = (position: number): boolean => looking.some((from) => from >= position && from - position < lookback)
+  const looking = now.flatMap(({ breakpoint }, index) => (breakpoint === false ? [] : [index]))
+  const found = (index: number): boolean =>
+    looking.some((from) => from >= index && (at[from] ?? 0) - (at[index] ?? 0) < lookback)
   let [shared, sharedLong, beyond, sum] = [0, 0, 0, 0]
   for (const [index, unit] of now.entries()) {
     const old = before[index]
@@ -116,7 +117,7 @@ export const repeated = (before: ReadonlyArray<Unit>, now: ReadonlyArray<Unit>):
     sum += unit.tokens
     if (old.breakpoint === false) continue
     beyond = sum
-    if (!found(at[index] ?? 0)) continue
+    if (!found(index)) continue
     shared = sum
     if (old.breakpoint === "1h") sharedLong = sum
   }
