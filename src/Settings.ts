@@ -1,5 +1,7 @@
 import { Config, Context, Effect, Layer, Option, Redacted, Result, Schema } from "effect"
-import { BudgetSetting, type Decoded, type Variable, type VariableKey, variables } from "./SettingsTable.ts"
+import { BudgetSetting, type Variable } from "./SettingsKinds.ts"
+import { type Decoded, type VariableKey, variables } from "./SettingsTable.ts"
+import { telemetryVariables } from "./SettingsTelemetry.ts"
 
 /** A variable holds what it cannot mean. Ends the start. `value` is never a secret. */
 export class InvalidSetting extends Schema.TaggedError<InvalidSetting>()("InvalidSetting", {
@@ -176,13 +178,27 @@ const find = Effect.fnUntraced(function* ({ name, formerly }: Variable<unknown>)
   return text === "" ? { name: formerly, text: former } : { name, text }
 })
 
+/** What exporters read by themselves is looked at first: they would end the start with a defect. */
+const checkTelemetry = Effect.forEach(
+  telemetryVariables,
+  ({ accepts, config, name, secret }) =>
+    Effect.catch(Config.option(config), () =>
+      Effect.flatMap(textOf(name), (text) =>
+        Effect.fail(new InvalidSetting({ variable: name, value: secret ? hidden : quoted(text), accepts }))
+      )
+    ),
+  { discard: true }
+)
+
 const read = Effect.gen(function* () {
   const found: Found = {}
   for (const [key, variable] of entries) {
     const given = yield* find(variable)
     if (given.text !== "") found[key] = given
   }
-  return yield* Effect.fromResult(decode(found))
+  const settings = yield* Effect.fromResult(decode(found))
+  if (Option.isSome(settings.otlpEndpoint)) yield* checkTelemetry
+  return settings
 })
 
 /** What holds when no variable is set. */
