@@ -30,10 +30,20 @@ const section = (title: string, rows: ReadonlyArray<Row>): ReadonlyArray<string>
     ? []
     : ["", ...table([[title, "requests", "input", "output", "reduction", "cost", "saved"], ...rows.map(cells)])]
 
+const savings = ({ promptCaching, total: { saved, savedBy } }: Costs): string => {
+  const parts = [
+    `response cache ${format(savedBy.cache.nanoUsd)}`,
+    `smaller contexts ${format(savedBy.context.nanoUsd)}`,
+    `routing ${format(savedBy.routing.nanoUsd)}`
+  ]
+  return `In total saved ${format(saved.nanoUsd)}: ${parts.join(", ")}; prompt caching ${format(promptCaching.nanoUsd)} in these days.`
+}
+
 /** For people. */
 export const asText = (costs: Costs): string =>
   [
     `${costs.from} to ${costs.to}: ${format(costs.total.cost.nanoUsd)} in total, ${format(costs.today.cost.nanoUsd)} today (${costs.percent.toFixed(1)} % of the threshold).`,
+    savings(costs),
     ...section("day", costs.byDay),
     ...section("model", costs.byModel),
     ...section("agent", costs.byAgent),

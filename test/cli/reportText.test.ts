@@ -10,7 +10,12 @@ const totals = {
   sentTokens: 20,
   reduction: 0.75,
   cost: money(nanoUsd(1_234_567)),
-  saved: money(nanoUsd(1_000_000_000))
+  saved: money(nanoUsd(1_000_000_000)),
+  savedBy: {
+    cache: money(nanoUsd(700_000_000)),
+    context: money(nanoUsd(400_000_000)),
+    routing: money(nanoUsd(-100_000_000))
+  }
 }
 
 const rows = (key: string) => [{ key, ...totals }]
@@ -27,6 +32,7 @@ const costs = {
   paused: false,
   resetsAt: 0,
   saved: money(nanoUsd(1_000_000_000)),
+  promptCaching: money(nanoUsd(250_000_000)),
   from: "2026-11-20",
   to: "2026-11-21",
   byDay: [...rows("2026-11-20"), ...rows("2026-11-21")],
@@ -41,8 +47,12 @@ describe("report", () => {
     const text = asText(costs)
     assert.match(text, /^2026-11-20 to 2026-11-21: \$0\.001234567 in total/)
     assert.include(text, "75.0 %")
+    assert.include(
+      text,
+      "saved $1.00: response cache $0.70, smaller contexts $0.40, routing -$0.10; prompt caching $0.25"
+    )
     assert.notInclude(text, "agent")
-    const [head = "", row = ""] = text.split("\n").slice(2, 4)
+    const [head = "", row = ""] = text.split("\n").slice(3, 5)
     assert.strictEqual(head.length, row.length)
   })
 })
