@@ -18,7 +18,8 @@ const line = ({ event }: Sequenced): Effect.Effect<void> => {
 /** A line in the log when an alert begins and when it ends. Needs Events. */
 export const layerAlertLog = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { listen } = yield* Events
-    yield* Effect.forkScoped(Stream.runForEach(yield* listen, line))
+    const { listenFor } = yield* Events
+    const alerts = yield* listenFor(({ _tag }) => _tag === "AlertRaised" || _tag === "AlertCleared")
+    yield* Effect.forkScoped(Stream.runForEach(alerts, line))
   })
 )

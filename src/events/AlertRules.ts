@@ -1,7 +1,7 @@
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Layer, Queue } from "effect"
 import type { Alert, Event } from "../domain/Event.ts"
 import { Settings } from "../Settings.ts"
-import { Events, type Sequenced } from "./Events.ts"
+import { Events } from "./Events.ts"
 import { Hysteresis } from "./Hysteresis.ts"
 import { allRules, type Rule } from "./rules.ts"
 
@@ -90,10 +90,11 @@ export class AlertRules extends Context.Service<
   static readonly make = Effect.fnUntraced(function* (rules: ReadonlyArray<Rule>) {
     const events = yield* Events
     const alerting = new Alerting(rules)
-    const watch = ({ at, event }: Sequenced) =>
-      Effect.forEach(alerting.feed(event, at), events.publish, { discard: true })
-    const live = yield* events.listen
-    yield* Effect.forkScoped(Stream.runForEach(live, watch))
+    const crossed = yield* Queue.sliding<Event>(mostActive)
+    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(crossed), events.publish)))
+    yield* events.watch(({ at, event }) => {
+      for (const happened of alerting.feed(event, at)) Queue.offerUnsafe(crossed, happened)
+    })
     return AlertRules.of({ active: Effect.sync(() => alerting.active) })
   })
 

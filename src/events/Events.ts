@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, PubSub, type Scope, Stream } from "effect"
+import { type Cause, Clock, Context, Effect, Layer, Queue, type Scope, Stream } from "effect"
 import type { Event } from "../domain/Event.ts"
 
 /** An event with its place in the process's history: `seq` counts from 1 without gaps, `at` is milliseconds since the epoch. */
@@ -24,6 +24,12 @@ export class Events extends Context.Service<
     readonly stream: Stream.Stream<Event>
     /** Like `stream`, but the listening has begun when this returns: nothing published afterwards is missed. */
     readonly listen: Effect.Effect<Stream.Stream<Sequenced>, never, Scope.Scope>
+    /** `listen` for some events only: the others cost the listener nothing. */
+    readonly listenFor: (
+      wanted: (event: Event) => boolean
+    ) => Effect.Effect<Stream.Stream<Sequenced>, never, Scope.Scope>
+    /** Calls `note` for every event, before `publish` returns: for what takes a microsecond and cannot throw. */
+    readonly watch: (note: (event: Sequenced) => void) => Effect.Effect<void, never, Scope.Scope>
     /**
      * What is still kept after `seq`, then events from now on, without gap or repetition. A jump in `seq` tells a
      * listener that it was too slow. A `seq` from before a restart replays everything kept.
@@ -34,15 +40,35 @@ export class Events extends Context.Service<
   }
 >()("sluice/events/Events") {
   static readonly make = Effect.fnUntraced(function* (options: EventsOptions) {
-    const hub = yield* Effect.acquireRelease(PubSub.sliding<Sequenced>(options.perListener), PubSub.shutdown)
     const ring = new Ring(options.kept)
-    const listen = Effect.map(PubSub.subscribe(hub), Stream.fromSubscription)
+    const listeners = new Set<Listener>()
+    const notes = new Set<(event: Sequenced) => void>()
+    const ends = ({ queue }: Listener) => Queue.endUnsafe(queue)
+    yield* Effect.addFinalizer(() => Effect.sync(() => listeners.forEach(ends)))
+
+    const listenFor = Effect.fnUntraced(function* (wanted: Listener["wanted"]) {
+      const listener = { wanted, queue: yield* Queue.sliding<Sequenced, Cause.Done>(options.perListener) }
+      yield* joined(listeners, listener)
+      return Stream.fromQueue(listener.queue)
+    })
+    const listen = listenFor(() => true)
+
+    const publish = (event: Event, at: number): void => {
+      const entry = ring.push(event, at)
+      for (const { queue, wanted } of listeners) if (wanted(event)) Queue.offerUnsafe(queue, entry)
+      for (const note of notes) note(entry)
+    }
 
     return Events.of({
       publish: (event) =>
-        Clock.clockWith((clock) => PubSub.publish(hub, ring.push(event, clock.currentTimeMillisUnsafe()))),
-      stream: Stream.map(Stream.fromPubSub(hub), ({ event }) => event),
+        Clock.clockWith((clock) => {
+          publish(event, clock.currentTimeMillisUnsafe())
+          return Effect.void
+        }),
+      stream: Stream.unwrap(Effect.map(listen, (live) => Stream.map(live, ({ event }) => event))),
       listen,
+      listenFor,
+      watch: (note) => joined(notes, note),
       since: (seq) =>
         // The subscription comes first and both happen without a pause, so the two parts meet exactly.
         Stream.unwrap(Effect.map(listen, (live) => Stream.concat(Stream.fromIterable(ring.after(seq)), live))),
@@ -55,6 +81,20 @@ export class Events extends Context.Service<
   /** Keeps everything a test publishes: read it from `recent`. */
   static readonly layerTest = Layer.effect(this, this.make({ perListener: 65_536, kept: 65_536 }))
 }
+
+interface Listener {
+  readonly queue: Queue.Queue<Sequenced, Cause.Done>
+  readonly wanted: (event: Event) => boolean
+}
+
+/** A member until the scope closes. */
+const joined = <A>(members: Set<A>, member: A): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => members.add(member)),
+      () => Effect.sync(() => members.delete(member))
+    )
+  )
 
 class Ring {
   private readonly slots: Array<Sequenced> = []

@@ -81,13 +81,13 @@ const deliver = Effect.fnUntraced(function* (
 /** Delivers alerts for as long as the scope lives; whoever publishes them never waits for it. */
 export const deliverAlerts = Effect.fnUntraced(function* (options: WebhookOptions) {
   const client = yield* HttpClient.HttpClient
-  const { listen } = yield* Events
+  const { listenFor } = yield* Events
   const waiting = yield* Queue.sliding<Delivery>(mostWaiting)
   const collect = (event: Sequenced): Effect.Effect<unknown> => {
     const delivery = deliveryOf(event)
     return delivery === undefined ? Effect.void : Queue.offer(waiting, delivery)
   }
-  yield* Effect.forkScoped(Stream.runForEach(yield* listen, collect))
+  yield* Effect.forkScoped(Stream.runForEach(yield* listenFor(isAlert), collect))
   yield* Effect.forkScoped(
     Effect.forever(Effect.flatMap(Queue.take(waiting), (delivery) => deliver(client, delivery, options)))
   )

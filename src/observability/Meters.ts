@@ -69,9 +69,7 @@ export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Serv
   const contexts = contextMeters(instruments)
   const alerts = instruments.counter(catalogue.alerts, "kind", "severity")
   const published = instruments.counter(catalogue.eventsPublished, "type")
-  const missed = instruments.counter(catalogue.eventsMissed)
   const tenants = new Capped(mostTenants)
-  missed(0)
 
   /** An id of the catalogue, the family of a model that it does not know, or `other`. */
   const modelOf = (id: string): string => {
@@ -106,7 +104,6 @@ export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Serv
   }
 
   return {
-    missed: (count: number): void => missed(count),
     feed: (event: Event): void => {
       published(1, event._tag)
       if (event._tag === "Usage") usage(event)

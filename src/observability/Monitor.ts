@@ -1,8 +1,8 @@
-import { Clock, Context, Effect, Layer, type Metric, Stream } from "effect"
+import { Clock, Context, Effect, Layer, type Metric } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import { CostTracker } from "../costs/CostTracker.ts"
 import { AlertRules } from "../events/AlertRules.ts"
-import { Events, type Sequenced } from "../events/Events.ts"
+import { Events } from "../events/Events.ts"
 import { TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { makeGauges, type State } from "./Gauges.ts"
@@ -32,7 +32,7 @@ export class Monitor extends Context.Service<
     readonly registry: Metric.MetricRegistry
   }
 >()("sluice/observability/Monitor") {
-  /** One listener for all figures. Needs Events, AlertRules, ModelCatalog and the rooms it looks at. */
+  /** Needs Events, AlertRules, ModelCatalog and the rooms it looks at. */
   static readonly layer = Layer.effect(
     this,
     Effect.gen(function* () {
@@ -47,8 +47,7 @@ export class Monitor extends Context.Service<
       const meters = makeMeters(instruments, yield* ModelCatalog)
       const look = yield* makeGauges(instruments, rooms, started)
       const series = new Series(started)
-      yield* follow(yield* (yield* Events).listen, ({ at, event }, missed) => {
-        if (missed > 0) meters.missed(missed)
+      yield* (yield* Events).watch(({ at, event }) => {
         meters.feed(event)
         series.feed(event, at)
       })
@@ -66,19 +65,3 @@ export class Monitor extends Context.Service<
     })
   )
 }
-
-/** Hands every event to `note`, with how many were lost before it. */
-const follow = Effect.fnUntraced(function* (
-  live: Stream.Stream<Sequenced>,
-  note: (event: Sequenced, missed: number) => void
-) {
-  let last = 0
-  const take = (batch: ReadonlyArray<Sequenced>) =>
-    Effect.sync(() => {
-      for (const next of batch) {
-        note(next, last === 0 ? 0 : next.seq - last - 1)
-        last = next.seq
-      }
-    })
-  yield* Effect.forkScoped(Stream.runForEachArray(live, take))
-})

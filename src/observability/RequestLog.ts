@@ -35,8 +35,11 @@ const lineOf =
 export const layerRequestLog = Layer.effectDiscard(
   Effect.gen(function* () {
     const { requestLogLevel } = yield* Settings
-    const { listen } = yield* Events
+    const { listenFor } = yield* Events
     if (requestLogLevel === "off") return
-    yield* Effect.forkScoped(Stream.runForEach(yield* listen, lineOf(requestLogLevel)))
+    const requests = yield* listenFor(({ _tag }) => _tag === "Usage")
+    const line = lineOf(requestLogLevel)
+    const lines = (batch: ReadonlyArray<Sequenced>) => Effect.forEach(batch, line, { discard: true })
+    yield* Effect.forkScoped(Stream.runForEachArray(requests, lines))
   })
 )

@@ -44,7 +44,8 @@ export interface Step {
   limit: number
 }
 
-const empty = (at: number, limit: number): Step => ({
+/** Ten seconds in which nothing happened. */
+export const emptyStep = (at: number, limit: number): Step => ({
   at,
   requests: 0,
   errors: 0,
@@ -104,7 +105,7 @@ export class Series {
     const points: Array<Step> = []
     for (let n = first; n <= last; n++) {
       const kept = this.ring[n % steps]
-      points.push(kept?.at === n * stepMillis ? kept : empty(n * stepMillis, this.limit))
+      points.push(kept?.at === n * stepMillis ? kept : emptyStep(n * stepMillis, this.limit))
     }
     return points
   }
@@ -114,7 +115,7 @@ export class Series {
     const kept = this.ring[n % steps]
     // What comes later than an hour late counts where it arrives.
     if (kept !== undefined && kept.at >= n * stepMillis) return kept
-    const made = empty(n * stepMillis, this.limit)
+    const made = emptyStep(n * stepMillis, this.limit)
     this.ring[n % steps] = made
     return made
   }

@@ -129,12 +129,6 @@ export const eventsPublished = instrument(
   "sluice_events_total",
   "Events published, by type"
 )
-export const eventsMissed = instrument(
-  "sluice.events.missed",
-  "{event}",
-  "sluice_events_missed_total",
-  "Events that these metrics lost because they came too fast"
-)
 
 export const gauges = {
   alertsActive: instrument("sluice.alerts.active", "{alert}", "sluice_alerts_active", "Alerts that last"),

@@ -128,7 +128,9 @@ export class Feed extends Context.Service<
         yield* give(member, [...replay(kept, wish), ...early.filter(({ seq }) => seq > newest)])
       })
 
-      yield* Effect.forkScoped(Stream.runForEachArray(yield* events.listen, broadcast))
+      // While nobody listens, nobody has to be woken.
+      const live = yield* events.listenFor(() => members.size > 0)
+      yield* Effect.forkScoped(Stream.runForEachArray(live, broadcast))
       const beat = Effect.suspend(() => toAll((member) => [heartbeat(Math.max(last, member.last))]))
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(heartbeatEvery), beat)))
       const close = Effect.suspend(() => {
