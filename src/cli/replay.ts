@@ -24,15 +24,23 @@ export const replay = Command.make(
     ),
     policy: Flag.Literals("policy", [...policyNames, "all"]).pipe(
       Flag.withDescription(
-        "none: full history; window: last messages; seed: summaries rebuilt at every request; all: compare"
+        "none: full history, perfectly cached; window: last messages; seed: summaries rebuilt at every request; " +
+          "sluice: as configured; sluice-dollars, sluice-tokens: with that objective; all: compare. " +
+          "By default sluice, with --html all"
       ),
-      Flag.withDefault("sluice")
+      Flag.optional
     ),
     model,
     prefixTokens,
     json,
+    html: Flag.String("html").pipe(
+      Flag.withDescription("Also write a report with charts to this file; it is complete in itself and loads nothing"),
+      Flag.optional
+    ),
     sweep: Flag.Boolean("sweep").pipe(
-      Flag.withDescription("Try many settings and print the .env lines of the cheapest for these transcripts"),
+      Flag.withDescription(
+        "Try many settings and print the .env lines of the cheapest that remembers as much of these transcripts"
+      ),
       Flag.withDefault(false)
     )
   },
@@ -42,12 +50,16 @@ export const replay = Command.make(
       ({ run }) => run(flags)
     )
 ).pipe(
-  Command.withDescription("Replay transcripts and print tokens and dollars, with prompt caching modelled"),
+  Command.withDescription(
+    "Replay transcripts and print tokens, dollars, cache misses and recall, with prompt caching modelled"
+  ),
   Command.withExamples([
     {
       command: "sluice replay ~/.claude/projects --policy all",
       description: "Compare the policies on your own sessions"
-    }
+    },
+    { command: "sluice replay ~/.claude/projects --html report.html", description: "The same as a page with charts" },
+    { command: "sluice replay ~/.claude/projects --sweep", description: "The best settings for them" }
   ])
 )
 

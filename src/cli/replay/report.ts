@@ -1,6 +1,5 @@
 import { basename } from "node:path"
-import { type PolicyName, policyNames } from "./Policy.ts"
-import type { ByPolicy, ReplayResult } from "./run.ts"
+import { type ByPolicy, named, type ReplayResult } from "./run.ts"
 import { missCauses, type Totals } from "./Totals.ts"
 import { count, percent, ratio, share, table, usd } from "./text.ts"
 
@@ -33,12 +32,6 @@ const row = (name: string, t: Totals): ReadonlyArray<string> => [
   share(t.recall),
   (t.elapsedMs / 1000).toFixed(1)
 ]
-
-export const named = (policies: ByPolicy): ReadonlyArray<readonly [PolicyName, Totals]> =>
-  policyNames.flatMap((name) => {
-    const totals = policies[name]
-    return totals === undefined ? [] : [[name, totals] as const]
-  })
 
 const against = (policies: ByPolicy): ReadonlyArray<string> => {
   const { none } = policies

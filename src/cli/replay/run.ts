@@ -5,12 +5,19 @@ import { Settings } from "../../Settings.ts"
 import { TokenEstimator } from "../../tokens/TokenEstimator.ts"
 import { eachTranscript, type OnStep } from "./logs.ts"
 import { addTotals, noTotals, type Totals } from "./Meter.ts"
-import { type Bench, compared, type PolicyName } from "./Policy.ts"
+import { type Bench, compared, type PolicyName, policyNames } from "./Policy.ts"
 import { type Played, play, requestPoints } from "./play.ts"
 import { needsOf } from "./Recall.ts"
 import type { SkippedLine, Transcript } from "./Transcript.ts"
 
 export type ByPolicy = Readonly<Partial<Record<PolicyName, Totals>>>
+
+/** What was played, in the order in which policies are shown. */
+export const named = (policies: ByPolicy): ReadonlyArray<readonly [PolicyName, Totals]> =>
+  policyNames.flatMap((name) => {
+    const totals = policies[name]
+    return totals === undefined ? [] : [[name, totals] as const]
+  })
 
 export interface ConversationResult {
   readonly conversation: string
