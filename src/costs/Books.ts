@@ -8,6 +8,7 @@ import { Groups } from "./Groups.ts"
 import type { Opening, Rows } from "./LedgerStore.ts"
 import { dayBegan, levelReached } from "./Notices.ts"
 import type { CostReport, CostTotals, LedgerEntry } from "./Records.ts"
+import { TenantTotals } from "./TenantTotals.ts"
 import { minus, noTotals, plus, sumOf } from "./Totals.ts"
 
 export interface BooksOptions {
@@ -34,6 +35,7 @@ const remembered = 10_000
 export class Books {
   total: CostTotals = noTotals
   today = new Groups(groupsADay)
+  readonly tenants = new TenantTotals(groupsADay)
   reserved = 0
   paused: string | null = null
   readonly budgets: Budgets
@@ -51,6 +53,7 @@ export class Books {
   /** Takes over what the ledger holds. Levels that today's spending had reached before are not announced again. */
   load(opening: Opening, today: CostReport, control: Control, day: Day): void {
     this.total = opening.total
+    this.tenants.load(opening.tenants)
     this.today.load(today)
     for (const { subject, costNanoUsd } of opening.spent) this.budgets.charge(subject, costNanoUsd)
     this.paused = control.paused
@@ -99,6 +102,13 @@ export class Books {
     return true
   }
 
+  /** Nano-dollars held for one tenant's requests in flight. O(requests in flight). */
+  reservedBy(tenant: string): number {
+    let reserved = 0
+    for (const { estimate, subject } of this.holds.values()) if (subject.tenant === tenant) reserved += estimate
+    return reserved
+  }
+
   settledCost(requestId: string): NanoUsd | undefined {
     return this.settled.get(requestId)
   }
@@ -107,6 +117,7 @@ export class Books {
   add(rows: Rows, cost: NanoUsd): void {
     this.settled.set(rows[0].requestId, cost)
     this.total = plus(this.total, sumOf(rows))
+    for (const row of rows) this.tenants.change(row, plus)
     if (rows[0].day === this.day?.name) {
       for (const row of rows) {
         this.today.add(row)
@@ -118,6 +129,7 @@ export class Books {
   /** Takes out rows that the ledger had already, and remembers what it holds for them instead. */
   takeBack(rows: Rows, cost: NanoUsd): void {
     this.total = minus(this.total, sumOf(rows))
+    for (const row of rows) this.tenants.change(row, minus)
     this.settled.set(rows[0].requestId, cost)
     if (rows[0].day !== this.day?.name) return
     for (const row of rows) {

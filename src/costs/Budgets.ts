@@ -146,6 +146,18 @@ export class Budgets {
     })
   }
 
+  /** The least of the limits a day that a tenant has of its own, as granted; null: none. */
+  tenantLimit(tenant: string): NanoUsd | null {
+    const limits = this.ofTenant(tenant).map((bucket) => limitOf(bucket))
+    const least = Math.min(...limits)
+    return Number.isFinite(least) ? nanoUsd(least) : null
+  }
+
+  /** True when one of its own budgets is used up. */
+  isTenantExhausted(tenant: string): boolean {
+    return this.ofTenant(tenant).some(exhausted)
+  }
+
   /** Begins a new day: nothing is spent, what is in flight stays reserved. Answers the budgets that had been announced. */
   reset(): ReadonlyArray<BudgetNotice> {
     const announced = [...this.buckets.values()].filter((bucket) => bucket.level > 0 || bucket.refused)
@@ -176,6 +188,13 @@ export class Budgets {
   /** Puts back what `grants` told, for the budgets that exist. */
   restoreGrants(grants: Readonly<Record<string, number>>): void {
     for (const bucket of this.buckets.values()) bucket.grants = grants[bucket.name] ?? bucket.grants
+  }
+
+  private ofTenant(tenant: string): ReadonlyArray<Bucket> {
+    return this.rules.flatMap((rule, index) => {
+      if (rule.scope !== "tenant" || rule.soft === true || (rule.key !== undefined && rule.key !== tenant)) return []
+      return [this.buckets.get(`${index}:${tenant}`) ?? emptyBucket("", rule, tenant)]
+    })
   }
 
   private of(subject: Subject): ReadonlyArray<Bucket> {

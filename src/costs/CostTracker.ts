@@ -16,7 +16,8 @@ import type {
   CostSettle,
   CostState,
   DayRange,
-  LedgerError
+  LedgerError,
+  ReportRange
 } from "./Records.ts"
 import { noTotals } from "./Totals.ts"
 import { makeTracker } from "./Tracker.ts"
@@ -35,6 +36,7 @@ export {
   LedgerEntry,
   LedgerError,
   LedgerIntent,
+  type ReportRange,
   Saved
 } from "./Records.ts"
 
@@ -57,8 +59,10 @@ export class CostTracker extends Context.Service<
     /** Records what was not spent (a cache hit): a row with no usage and no cost. Answers the saving; does not wait for the disk. */
     readonly saved: (request: CostSettle) => Effect.Effect<NanoUsd>
     readonly state: Effect.Effect<CostState>
-    /** Sums over whole days, today by default. O(rows of the range). */
-    readonly report: (range: DayRange) => Effect.Effect<CostReport, LedgerError>
+    /** The state as one tenant may see it: its own totals, reservations and budget, in `thresholdPercent` its own part. */
+    readonly stateFor: (tenant: string) => Effect.Effect<CostState, LedgerError>
+    /** Sums over whole days, today by default, of one tenant or all. O(rows of the range). */
+    readonly report: (range: ReportRange) => Effect.Effect<CostReport, LedgerError>
     /** The same by day, model, tenant, agent and conversation together: in order of days, at most 10,000 lines. */
     readonly lines: (range: DayRange) => Effect.Effect<ReadonlyArray<CostLine>, LedgerError>
     /** Refuses every request until somebody resumes, also over a restart. */
@@ -112,25 +116,28 @@ const ruleOf =
     return { scope, key: scope === "model" ? catalog.get(name).id : name, limit: fromUsd(usd) }
   }
 
+const nothing: CostState = {
+  enabled: false,
+  day: "",
+  today: noTotals,
+  total: noTotals,
+  reservedNanoUsd: zero,
+  thresholdNanoUsd: zero,
+  thresholdPercent: 0,
+  dailyBudgetNanoUsd: null,
+  paused: false,
+  resetsAt: 0,
+  unwritten: 0
+}
+
 const makeOff = () =>
   CostTracker.of({
     reserve: () => Effect.void,
     settle: () => Effect.succeed(zero),
     release: () => Effect.void,
     saved: () => Effect.succeed(zero),
-    state: Effect.succeed({
-      enabled: false,
-      day: "",
-      today: noTotals,
-      total: noTotals,
-      reservedNanoUsd: zero,
-      thresholdNanoUsd: zero,
-      thresholdPercent: 0,
-      dailyBudgetNanoUsd: null,
-      paused: false,
-      resetsAt: 0,
-      unwritten: 0
-    }),
+    state: Effect.succeed(nothing),
+    stateFor: () => Effect.succeed(nothing),
     report: ({ from = "", to = "" }) =>
       Effect.succeed({
         from,

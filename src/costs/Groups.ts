@@ -66,6 +66,12 @@ export class Groups {
     }
   }
 
+  /** One tenant's sums; undefined where there are too many tenants to know. */
+  ofTenant(tenant: string): CostTotals | undefined {
+    const sums = this.sums.byTenant
+    return sums.get(tenant) ?? (sums.has(rest) ? undefined : noTotals)
+  }
+
   report(from: string, to: string, limit: number): CostReport {
     const groups = (dimension: Dimension): Array<CostGroup> =>
       [...this.sums[dimension]]

@@ -5,6 +5,12 @@ import type { LedgerStore, Opening, Rows } from "./LedgerStore.ts"
 import type { CostLine, LedgerEntry, LedgerIntent } from "./Records.ts"
 import { noTotals, plus, sumOf, totalsOf } from "./Totals.ts"
 
+const groupsOf = (entries: ReadonlyArray<LedgerEntry>): Groups => {
+  const groups = new Groups(Number.POSITIVE_INFINITY)
+  for (const entry of entries) groups.add(entry)
+  return groups
+}
+
 /** The ledger as arrays and maps: the meaning that the SQL one is tested against. */
 export const makeMemory = (): LedgerStore => {
   const rows = new Map<string, ReadonlyArray<LedgerEntry>>()
@@ -14,6 +20,7 @@ export const makeMemory = (): LedgerStore => {
 
   const opening = (day: string): Opening => ({
     total: sumOf(all()),
+    tenants: groupsOf(all()).report("", "", Number.POSITIVE_INFINITY).byTenant,
     spent: all()
       .filter((entry) => entry.day === day)
       .map((entry) => ({ subject: entry, costNanoUsd: entry.costNanoUsd })),
@@ -21,10 +28,10 @@ export const makeMemory = (): LedgerStore => {
     control
   })
 
-  const report = (from: string, to: string, limit: number) => {
-    const groups = new Groups(Number.POSITIVE_INFINITY)
-    for (const entry of all()) if (entry.day >= from && entry.day <= to) groups.add(entry)
-    return groups.report(from, to, limit)
+  const report = (from: string, to: string, limit: number, tenant?: string) => {
+    const isAsked = (entry: LedgerEntry) =>
+      entry.day >= from && entry.day <= to && (tenant === undefined || entry.tenant === tenant)
+    return groupsOf(all().filter(isAsked)).report(from, to, limit)
   }
 
   const lines = (from: string, to: string): ReadonlyArray<CostLine> => {
@@ -61,7 +68,7 @@ export const makeMemory = (): LedgerStore => {
         return found && sum(...found.map((entry) => entry.costNanoUsd))
       }),
     opening: (day) => Effect.sync(() => opening(day)),
-    report: (from, to, groups) => Effect.sync(() => report(from, to, groups)),
+    report: (from, to, groups, tenant) => Effect.sync(() => report(from, to, groups, tenant)),
     lines: (from, to, limit) => Effect.sync(() => lines(from, to).slice(0, limit)),
     saveControl: (text) =>
       Effect.sync(() => {

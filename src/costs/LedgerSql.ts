@@ -51,12 +51,15 @@ const addedUp = `
   sum(routing) AS routing`
 
 /** One pass over the range; `level` tells which of the five columns a group is about, a bit for each that it is not. */
-const report = (sql: SqlClient.SqlClient, from: string, to: string, groups: number) =>
+const report = (
+  sql: SqlClient.SqlClient,
+  { from, groups, tenant, to }: { from: string; to: string; groups: number; tenant: string | undefined }
+) =>
   sql<GroupRow>`
   WITH grouped AS (
     SELECT grouping(day, model, agent, tenant, conversation) AS level,
       coalesce(day, model, agent, tenant, conversation, '(none)') AS key, ${sums(sql)}
-    FROM ledger WHERE day BETWEEN ${from} AND ${to}
+    FROM ledger WHERE day BETWEEN ${from} AND ${to} ${tenant === undefined ? sql.literal("") : sql`AND tenant = ${tenant}`}
     GROUP BY GROUPING SETS ((), (day), (model), (agent), (tenant), (conversation))
   ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY level ORDER BY cost DESC, key COLLATE "C") AS rank FROM grouped
@@ -86,14 +89,15 @@ export const makeSql = Effect.gen(function* () {
   })
 
   const opening = Effect.fnUntraced(function* (day: string) {
-    const total = yield* sql<GroupRow>`SELECT 0 AS level, '' AS key, ${sums(sql)} FROM ledger`
+    const tenants = yield* sql<GroupRow>`SELECT 0 AS level, tenant AS key, ${sums(sql)} FROM ledger GROUP BY tenant`
     const spent = yield* sql<SpentRow>`SELECT tenant, agent, conversation, model, sum(cost)::float8 AS cost
       FROM ledger WHERE day = ${day} GROUP BY 1, 2, 3, 4`
     const intents = yield* sql<IntentRow>`SELECT request_id AS id, at::float8 AS at, day, tenant, agent, conversation,
       model, reserved::float8 AS reserved FROM ledger_intents ORDER BY at, request_id`
     const control = yield* sql<{ readonly value: string }>`SELECT value FROM ledger_control WHERE name = 'tracker'`
     return {
-      total: total.map(totalsOfRow).reduce(plus, noTotals),
+      total: tenants.map(totalsOfRow).reduce(plus, noTotals),
+      tenants: tenants.map((row) => ({ ...totalsOfRow(row), key: row.key })),
       spent: spent.map(({ cost, ...subject }) => ({ subject, costNanoUsd: nanoUsd(cost) })),
       intents: intents.map(({ id, reserved, ...rest }) => ({
         ...rest,
@@ -133,8 +137,8 @@ export const makeSql = Effect.gen(function* () {
     cancel: (requestId) => Effect.asVoid(failing("cancel a request")(submit({ _tag: "Cancel", requestId }))),
     costOf: (requestId) => failing("be read")(costOf(requestId)),
     opening: (day) => failing("be read")(opening(day)),
-    report: (from, to, groups) =>
-      failing("be read")(Effect.map(report(sql, from, to, groups), (rows) => reportOf(from, to, rows))),
+    report: (from, to, groups, tenant) =>
+      failing("be read")(Effect.map(report(sql, { from, to, groups, tenant }), (rows) => reportOf(from, to, rows))),
     lines: (from, to, limit) => failing("be read")(Effect.map(lines(sql, from, to, limit), (rows) => rows.map(lineOf))),
     saveControl: (control) =>
       failing("keep a pause")(

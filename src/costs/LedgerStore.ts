@@ -2,11 +2,13 @@ import type { Effect } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { NanoUsd } from "../domain/Money.ts"
 import type { Subject } from "./Budgets.ts"
-import type { CostLine, CostReport, CostTotals, LedgerEntry, LedgerError, LedgerIntent } from "./Records.ts"
+import type { CostGroup, CostLine, CostReport, CostTotals, LedgerEntry, LedgerError, LedgerIntent } from "./Records.ts"
 
 /** What a cost tracker starts from. */
 export interface Opening {
   readonly total: CostTotals
+  /** The same by tenant. */
+  readonly tenants: ReadonlyArray<CostGroup>
   /** What each subject spent today. */
   readonly spent: ReadonlyArray<{ readonly subject: Subject; readonly costNanoUsd: NanoUsd }>
   /** Requests that were sent, or about to be, when the process died. */
@@ -40,8 +42,8 @@ export interface LedgerStore {
   readonly costOf: (requestId: string) => Stored<NanoUsd | undefined>
   /** One pass over the ledger. */
   readonly opening: (day: string) => Stored<Opening>
-  /** Sums over the days `from` to `to`; of each kind of group the dearest `groups`, the rest as `(other)`. */
-  readonly report: (from: string, to: string, groups: number) => Stored<CostReport>
+  /** Sums over the days `from` to `to`, of one tenant or all; of each kind of group the dearest `groups`, the rest as `(other)`. */
+  readonly report: (from: string, to: string, groups: number, tenant?: string) => Stored<CostReport>
   /** Sums by day, model, tenant, agent and conversation together: by day, then the dearest first, at most `limit`. */
   readonly lines: (from: string, to: string, limit: number) => Stored<ReadonlyArray<CostLine>>
   /** Keeps the tracker's own small state (a pause, today's grants). */

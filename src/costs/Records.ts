@@ -121,6 +121,11 @@ export interface DayRange {
   readonly to?: string | undefined
 }
 
+export interface ReportRange extends DayRange {
+  /** Only what this tenant asked for; all tenants without. */
+  readonly tenant?: string | undefined
+}
+
 export interface CostReport {
   readonly from: string
   readonly to: string

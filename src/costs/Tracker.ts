@@ -7,14 +7,15 @@ import type { BudgetRule } from "./Budgets.ts"
 import { decodeControl } from "./Control.ts"
 import { makeDays } from "./Days.ts"
 import type { Desk, TrackerOptions } from "./Desk.ts"
-import { costOf, type Moment, makeEntries, unsettled } from "./Entries.ts"
+import { clean, costOf, type Moment, makeEntries, unsettled } from "./Entries.ts"
 import { Ledger } from "./Ledger.ts"
 import type { LedgerStore, Rows } from "./LedgerStore.ts"
 import { recovered } from "./Notices.ts"
 import { makePausing } from "./Pausing.ts"
-import type { CostState, DayRange, LedgerIntent } from "./Records.ts"
+import type { CostState, DayRange, LedgerIntent, ReportRange } from "./Records.ts"
 import { makeReserving } from "./Reserving.ts"
 import { makeShelf } from "./Shelf.ts"
+import { stateFor } from "./TenantView.ts"
 import { makeWriter } from "./Writer.ts"
 
 /** Groups of each kind in a report; the rest is added up. */
@@ -80,13 +81,13 @@ const rangeOf = ({ from, to }: DayRange, today: string): readonly [from: string,
 /** Today's sums are in the books, other days are read. */
 const reportOf =
   ({ books, ledger, now, shelf }: Desk) =>
-  (range: DayRange) =>
+  ({ tenant, ...range }: ReportRange) =>
     Effect.flatMap(now, ({ day }) => {
       const [from, to] = rangeOf(range, day.name)
-      const isToday = from === day.name && to === day.name
-      return isToday
-        ? Effect.sync(() => books.today.report(from, to, reportGroups))
-        : Effect.andThen(shelf.clear, ledger.report(from, to, reportGroups))
+      const isToday = tenant === undefined && from === day.name && to === day.name
+      if (isToday) return Effect.sync(() => books.today.report(from, to, reportGroups))
+      const asked = tenant === undefined ? undefined : clean(tenant)
+      return Effect.andThen(shelf.clear, ledger.report(from, to, reportGroups, asked))
     })
 
 const linesOf =
@@ -120,6 +121,7 @@ export const makeTracker = Effect.fnUntraced(function* (options: TrackerOptions)
     ...makeBooking(desk),
     ...makePausing(desk),
     state: stateOf(desk),
+    stateFor: stateFor(desk),
     report: reportOf(desk),
     lines: linesOf(desk)
   }

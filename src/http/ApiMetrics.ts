@@ -158,17 +158,23 @@ export const Day = Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/), 
 
 export class ApiMetrics extends HttpApiGroup.make("metrics")
   .add(
-    HttpApiEndpoint.get("tokens", "/tokens", { success: TokenMetrics, error: StorageUnavailable }),
+    HttpApiEndpoint.get("tokens", "/tokens", { success: TokenMetrics, error: StorageUnavailable }).annotate(
+      OpenApi.Description,
+      "A tenant's token sees that tenant's sums and contexts; the minute and the queue are everybody's."
+    ),
     HttpApiEndpoint.get("cache", "/cache", { success: CacheMetrics }),
     HttpApiEndpoint.get("series", "/series", { success: SeriesMetrics }).annotate(
       OpenApi.Description,
-      "The last hour in steps of ten seconds, as far back as this process goes."
+      "The last hour in steps of ten seconds, as far back as this process goes. A tenant's token sees that tenant's requests."
     ),
     HttpApiEndpoint.get("costs", "/costs", {
       query: { from: Schema.optionalKey(Day), to: Schema.optionalKey(Day) },
       success: CostMetrics,
       error: StorageUnavailable
-    })
+    }).annotate(
+      OpenApi.Description,
+      "A tenant's token sees that tenant's sums, reservations and budget, and in `percent` its own part of the threshold."
+    )
   )
   .middleware(Access)
   .prefix("/api/metrics")

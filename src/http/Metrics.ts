@@ -3,7 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import { ContextManager, type ContextStats } from "../context/ContextManager.ts"
-import { type CostReport, type CostState, type CostTotals, CostTracker } from "../costs/CostTracker.ts"
+import { type CostReport, type CostState, type CostTotals, CostTracker, type DayRange } from "../costs/CostTracker.ts"
 import { type NanoUsd, nanoUsd, sum } from "../domain/Money.ts"
 import { promptTokens } from "../domain/Usage.ts"
 import { type LimiterStats, TokenRateLimiter } from "../limits/TokenRateLimiter.ts"
@@ -11,6 +11,7 @@ import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Monitor, type Step, stepMillis } from "../observability/Monitor.ts"
 import { Settings } from "../Settings.ts"
 import { Api } from "./Api.ts"
+import { CurrentVisitor } from "./ApiAccess.ts"
 import { money, reduction } from "./ApiSchemas.ts"
 import { databaseProblem, translate } from "./toProblem.ts"
 
@@ -126,8 +127,12 @@ const seriesPoint = (step: Step, maxContextTokens: number) => ({
   limit: step.limit
 })
 
-const newestWindows = Effect.fnUntraced(function* (chat: ChatRepo["Service"], context: ContextManager["Service"]) {
-  const newest = yield* chat.list({ limit: windows })
+const newestWindows = Effect.fnUntraced(function* (
+  chat: ChatRepo["Service"],
+  context: ContextManager["Service"],
+  tenant: string | undefined
+) {
+  const newest = yield* chat.list({ tenant, limit: windows })
   // One that cannot be read is left out: metrics are no reason to fail.
   const stats = yield* Effect.forEach(newest, ({ id }) => Effect.option(context.stats(id)), { concurrency: windows })
   return stats.flatMap(Option.toArray)
@@ -141,28 +146,29 @@ export const layer = HttpApiBuilder.group(
     const [monitor, catalog] = yield* Effect.all([Monitor, ModelCatalog])
     const [costs, limiter, cache] = yield* Effect.all([CostTracker, TokenRateLimiter, ResponseCache])
 
+    /** Whose figures the visitor may see; undefined: everybody's. */
+    const asked = Effect.map(CurrentVisitor, ({ tenant }) => tenant ?? undefined)
+    const stateOf = (tenant: string | undefined) => (tenant === undefined ? costs.state : costs.stateFor(tenant))
+    const spending = Effect.fnUntraced(function* (range: DayRange) {
+      const tenant = yield* asked
+      return { tenant, state: yield* stateOf(tenant), report: yield* costs.report({ ...range, tenant }) }
+    }, translate(databaseProblem))
+
     return handlers.handleAll({
       tokens: () =>
-        Effect.map(
-          Effect.all([
-            limiter.stats,
-            costs.state,
-            translate(databaseProblem)(costs.report({})),
-            newestWindows(chat, context)
-          ]),
-          ([limits, state, report, contexts]) =>
-            tokenMetrics(settings.tokenManagementEnabled, limits, state, report, contexts)
-        ),
+        Effect.gen(function* () {
+          const { report, state, tenant } = yield* spending({})
+          const contexts = yield* newestWindows(chat, context, tenant)
+          return tokenMetrics(settings.tokenManagementEnabled, yield* limiter.stats, state, report, contexts)
+        }),
       cache: () => Effect.map(cache.stats, ({ maxBytes: max, ttlMillis: ttl, ...stats }) => ({ ...stats, max, ttl })),
       series: () =>
-        Effect.map(monitor.series, (steps) => ({
-          stepMillis,
-          points: steps.map((step) => seriesPoint(step, settings.maxContextTokens))
-        })),
-      costs: ({ query }) =>
-        Effect.map(Effect.all([costs.state, translate(databaseProblem)(costs.report(query))]), ([state, report]) =>
-          costMetrics(state, report, catalog)
-        )
+        Effect.gen(function* () {
+          const tenant = yield* asked
+          const steps = yield* tenant === undefined ? monitor.series : monitor.seriesOf(tenant)
+          return { stepMillis, points: steps.map((step) => seriesPoint(step, settings.maxContextTokens)) }
+        }),
+      costs: ({ query }) => Effect.map(spending(query), ({ report, state }) => costMetrics(state, report, catalog))
     })
   })
 )

@@ -9,6 +9,7 @@ import { makeGauges, type State } from "./Gauges.ts"
 import { Instruments } from "./Instruments.ts"
 import { makeMeters } from "./Meters.ts"
 import { type Sample, Series, type Step, stepMillis } from "./Series.ts"
+import { TenantSeries } from "./TenantSeries.ts"
 
 export { type Step, stepMillis } from "./Series.ts"
 
@@ -26,6 +27,8 @@ export class Monitor extends Context.Service<
   {
     /** The last hour in steps of ten seconds, oldest first, the current one last. */
     readonly series: Effect.Effect<ReadonlyArray<Step>>
+    /** The same of one tenant's requests, for the last fifty tenants that asked; queue and limit are everybody's. */
+    readonly seriesOf: (tenant: string) => Effect.Effect<ReadonlyArray<Step>>
     /** Everything in Prometheus' text format, as of now. */
     readonly exposition: Effect.Effect<string>
     /** The same for exporters; what the rooms say is at most ten seconds old there. */
@@ -47,9 +50,11 @@ export class Monitor extends Context.Service<
       const meters = makeMeters(instruments, yield* ModelCatalog)
       const look = yield* makeGauges(instruments, rooms, started)
       const series = new Series(started)
+      const tenants = new TenantSeries()
       yield* (yield* Events).watch(({ at, event }) => {
         meters.feed(event)
         series.feed(event, at)
+        if (event._tag === "Usage") tenants.feed(event, at)
       })
       const sample = Effect.map(Effect.all([look, Clock.currentTimeMillis]), ([state, now]) =>
         series.sample(sampleOf(state), now)
@@ -59,6 +64,7 @@ export class Monitor extends Context.Service<
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(measured, Effect.sleep(stepMillis))))
       return Monitor.of({
         series: Effect.map(Clock.currentTimeMillis, (now) => series.points(now)),
+        seriesOf: (tenant) => Effect.map(Clock.currentTimeMillis, (now) => tenants.points(tenant, series.points(now))),
         exposition: Effect.map(look, () => instruments.exposition()),
         registry: instruments.registry
       })

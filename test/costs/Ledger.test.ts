@@ -111,6 +111,12 @@ const suite = (name: string, backend: Layer.Layer<Ledger, unknown>) =>
           ]
         )
         assert.strictEqual(after.control, "two")
+        const acme = (tenants: typeof after.tenants) => tenants.find(({ key }) => key === "acme")?.costNanoUsd ?? 0
+        assert.strictEqual(acme(after.tenants) - acme(before.tenants), 2000)
+        assert.strictEqual(
+          after.tenants.reduce((total, { costNanoUsd }) => total + costNanoUsd, 0),
+          Number(after.total.costNanoUsd)
+        )
       })
     )
 
@@ -149,6 +155,16 @@ const suite = (name: string, backend: Layer.Layer<Ledger, unknown>) =>
         )
         const oneDay = yield* ledger.report("2026-10-02", "2026-10-02", 100)
         assert.strictEqual(oneDay.total.requests, 20)
+        for (const { key, ...totals } of all.byTenant) {
+          const own = yield* ledger.report("2026-10-01", "2026-10-03", 100, key)
+          assert.deepStrictEqual(own.total, totals)
+          assert.deepStrictEqual(own.byTenant, [{ key, ...totals }])
+          assert.strictEqual(
+            own.byModel.reduce((total, group) => total + group.costNanoUsd, 0),
+            totals.costNanoUsd
+          )
+        }
+        assert.deepStrictEqual((yield* ledger.report("2026-10-01", "2026-10-03", 100, "nobody")).total, noTotals)
         const nothing = yield* ledger.report("2020-01-01", "2020-12-31", 100)
         assert.deepStrictEqual(nothing.total, noTotals)
         assert.deepStrictEqual(nothing.byModel, [])

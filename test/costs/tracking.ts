@@ -98,7 +98,7 @@ export const breakable = (inner: LedgerStore) => {
     cancel: (id) => guard(inner.cancel(id)),
     costOf: (id) => guard(inner.costOf(id)),
     opening: (day) => guard(inner.opening(day)),
-    report: (from, to, groups) => guard(inner.report(from, to, groups)),
+    report: (from, to, groups, tenant) => guard(inner.report(from, to, groups, tenant)),
     lines: (from, to, limit) => guard(inner.lines(from, to, limit)),
     saveControl: (control) => guard(inner.saveControl(control))
   }
