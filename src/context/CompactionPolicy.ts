@@ -13,13 +13,16 @@ export interface Situation {
   /** Tokens of the prompt after a compaction, and of its part that would keep its bytes (system, tools, heavy segments). */
   readonly floorTokens: () => number
   readonly stableTokens: number
-  /** Tokens that one request adds, on average; requests of this conversation until now. */
-  readonly growthTokens: number
-  readonly requests: number
+  /** Requests that are still to come in this conversation, as far as experience tells. */
+  readonly expectedRequests: number
   /** Since the previous request of this conversation; undefined for the first. */
   readonly idleMillis: number | undefined
-  /** Nano-dollars per token: reading a cached prefix, writing it. */
+  /** Nano-dollars per token: reading the prefix as this conversation has had it read until now, and writing it. */
   readonly prices: { readonly read: number; readonly write: number }
+  /** Nano-dollars that the requests since the last compaction paid for reading what could have been condensed. */
+  readonly excessNanoUsd: number
+  /** Nano-dollars of a compaction besides the writing of its prompt: summaries by a model, thinking that is done again. */
+  readonly extraNanoUsd: number
 }
 
 export interface Decision {
@@ -41,34 +44,30 @@ const worthwhile = 0.25
 /** For the objective `tokens`: compact whenever it removes this share. */
 const worthwhileForTokens = 0.4
 
-/**
- * The prompt size at which compacting is cheapest. With A tokens after a compaction, of which H keep their bytes, and g
- * more at each request, compacting at U costs per request r(A+U)/2 for reading and w(A−H)g/(U−A) for rewriting; the sum
- * is least at U = A + sqrt(2 (w/r) (A−H) g), as in the economic order quantity.
- */
-export const cheapestThreshold = (s: Situation, floor: number): number =>
-  floor + Math.sqrt(2 * (s.prices.write / s.prices.read) * Math.max(0, floor - s.stableTokens) * s.growthTokens)
+/** Nano-dollars that this request pays for reading what a compaction would have removed. */
+export const excessOf = (s: Situation): number => Math.max(0, s.tokens - s.floorTokens()) * s.prices.read
 
-/** A conversation that has had n requests has n more before it, half of the time. */
-const expectedRequests = (s: Situation): number => Math.max(1, s.requests)
+/** Nano-dollars for writing the prompt of a compaction: what is not stable is written anew. */
+const rewriteCost = (s: Situation, floor: number): number =>
+  Math.max(0, floor - s.stableTokens) * s.prices.write + s.extraNanoUsd
 
 /** Warm: rewriting what is not stable, against reading less at every request to come. Cold: everything is written anyway. */
 const savings = (s: Situation, floor: number, cold: boolean): number => {
   const removed = s.tokens - floor
-  const now = cold ? removed * s.prices.write : s.tokens * s.prices.read - rewriteCost(s, floor)
-  return Math.round(now + removed * s.prices.read * (expectedRequests(s) - 1))
-}
-
-const rewriteCost = (s: Situation, floor: number): number => {
-  const stable = Math.min(s.stableTokens, floor)
-  return stable * s.prices.read + (floor - stable) * s.prices.write
+  const now = cold
+    ? removed * s.prices.write - s.extraNanoUsd
+    : s.tokens * s.prices.read - rewriteCost(s, floor) - Math.min(floor, s.stableTokens) * s.prices.read
+  return Math.round(now + removed * s.prices.read * (s.expectedRequests - 1))
 }
 
 const seconds = (millis: number): number => Math.round(millis / 1000)
+const dollars = (nano: number): string => `$${(nano / 1e9).toFixed(4)}`
 
 /**
  * Decides if now is the moment: when it must be (ceiling, message count), when the cache is cold and everything has to
- * be written anyway, and when the prompt has grown to the size at which rewriting it is cheaper than reading it on.
+ * be written anyway, and when reading on has cost as much as a compaction would. That is the break-even rule of renting
+ * against buying: never more than twice what somebody who knows the future would pay, and where every request adds the
+ * same, exactly the cheapest size, A + sqrt(2 (w/r) (A−H) g) for A tokens after a compaction, H of them stable, growth g.
  */
 export const decide = (s: Situation): Decision => {
   const idle = s.idleMillis
@@ -92,9 +91,13 @@ export const decide = (s: Situation): Decision => {
       ? compact("share", `it removes ${Math.round(share * 100)} % of the tokens`)
       : keep(`it would remove only ${Math.round(share * 100)} % of the tokens`)
   }
-  const threshold = Math.round(cheapestThreshold(s, floor))
-  if (share > worthwhile && s.tokens > threshold && savings(s, floor, cold) > 0) {
-    return compact("price", `${s.tokens} tokens are past the cheapest size of ${threshold}`)
+  const paid = s.excessNanoUsd + excessOf(s)
+  const price = rewriteCost(s, floor)
+  if (share > worthwhile && paid > price && savings(s, floor, cold) > 0) {
+    return compact(
+      "price",
+      `reading on has cost ${dollars(paid)} since the last compaction, and one costs ${dollars(price)}`
+    )
   }
   return keep(cold ? "the cache is cold, but there is little to condense" : "the cached prefix is kept")
 }

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Segment, StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, isToolResult, type Message } from "../domain/Message.ts"
-import type { Layout } from "./Layout.ts"
+import type { Layout, UpstreamBlock } from "./Layout.ts"
 import { currentRound, cutAtOrAfter, cutAtOrBefore } from "./Rounds.ts"
 import { boundHeavy, make, type SegmentMaker, total } from "./Segments.ts"
 import { longestBlock, shrinkContent } from "./Shrink.ts"
@@ -65,7 +65,7 @@ export const recentStart = (source: Source, plan: Plan): number => {
 }
 
 /** Runs of about `size` messages between legal cuts. */
-const runs = (
+export const runs = (
   messages: ReadonlyArray<StoredMessage>,
   from: number,
   to: number,
@@ -147,6 +147,7 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
   const passed = retained.slice(Math.max(0, layout.boundary - base), boundary - base)
   const standing = gather(layout.upcoming, passed, bands.agentTools)
   const next: Layout = {
+    upstream: null,
     boundary,
     segments,
     thinkingFrom: base + retained.length,
@@ -160,3 +161,24 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
   }
   return next
 })
+
+/** The layout with upstream's block for what it stands for: what follows keeps its bytes and its thinking. */
+export const byBlock = (
+  { layout, retained, tokens }: Source,
+  { block, tokens: blockTokens, upTo }: UpstreamBlock & { readonly upTo: number },
+  { agentTools }: Bands
+): Layout | undefined => {
+  if (upTo <= layout.boundary) return undefined
+  const passed = retained.filter(({ seq }) => seq >= layout.boundary && seq < upTo)
+  return {
+    ...layout,
+    upstream: { block, tokens: blockTokens },
+    segments: [],
+    boundary: upTo,
+    shrunk: new Map(Array.from(layout.shrunk).filter(([seq]) => seq >= upTo)),
+    compactions: layout.compactions + 1,
+    longLived: layout.pauses > 0,
+    rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + tokens(message), 0),
+    upcoming: gather(layout.upcoming, passed, agentTools)
+  }
+}

@@ -2,6 +2,7 @@ import type { Effect } from "effect"
 import type { ChatRepoError, ConversationNotFound } from "../chat/ChatRepo.ts"
 import type { Segment, StoredMessage } from "../domain/Conversation.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import type { Usage } from "../domain/Usage.ts"
 import type { MessageNotFound, TooManyPins } from "./Pins.ts"
 import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
 
@@ -37,6 +38,8 @@ export interface ContextService {
   ) => Effect.Effect<PreparedContext, ConversationNotFound | ChatRepoError>
   /** Tells the manager what was just stored, so that the next `prepare` need not read it again. */
   readonly appended: (conversation: string, messages: ReadonlyArray<StoredMessage>) => Effect.Effect<void>
+  /** Tells what upstream says the last prepared request consumed: what its cache really serves goes into the next decision. */
+  readonly settled: (conversation: string, usage: Usage) => Effect.Effect<void>
   /**
    * Makes the next `prepare` leave out all thinking up to now, for a history that upstream refused. Answers whether
    * that changes anything: if not, trying again will not help.

@@ -1,12 +1,23 @@
-import { Schema } from "effect"
+import { hash } from "node:crypto"
+import { Effect, Schema } from "effect"
 import type { Segment } from "../domain/Conversation.ts"
+import { ContentBlock } from "../domain/Message.ts"
 import { nothing, Standing } from "./Standing.ts"
+
+/** A signed `compaction` block as upstream made it, and about how many tokens it takes. */
+const UpstreamBlock = Schema.Struct({
+  block: ContentBlock,
+  tokens: Schema.Natural
+})
+export interface UpstreamBlock extends Schema.Schema.Type<typeof UpstreamBlock> {}
 
 /**
  * What a prepared context is made of, as fixed by the last compaction: the segments that stand for `[0, boundary)`, and
  * full messages from there on. Together with the stored messages it gives the same bytes again after a restart.
  */
 export interface Layout {
+  /** Upstream's own block in place of all messages before `boundary`; then there are no segments. */
+  readonly upstream: UpstreamBlock | null
   readonly boundary: number
   readonly segments: ReadonlyArray<Segment>
   readonly thinkingFrom: number
@@ -25,6 +36,7 @@ export interface Layout {
 }
 
 export const empty: Layout = {
+  upstream: null,
   boundary: 0,
   segments: [],
   thinkingFrom: 0,
@@ -40,6 +52,7 @@ export const empty: Layout = {
 const Stored = Schema.fromJsonString(
   Schema.Struct({
     version: Schema.Literal(1),
+    upstream: Schema.NullOr(UpstreamBlock).pipe(Schema.withDecodingDefaultKey(Effect.succeed(null))),
     boundary: Schema.Natural,
     segments: Schema.Array(Schema.String),
     thinkingFrom: Schema.Natural,
@@ -59,6 +72,7 @@ const encodeStored = Schema.encodeSync(Stored)
 export const encode = (layout: Layout): string =>
   encodeStored({
     version: 1,
+    upstream: layout.upstream,
     boundary: layout.boundary,
     segments: layout.segments.map((segment) => segment.hash),
     thinkingFrom: layout.thinkingFrom,
@@ -81,3 +95,15 @@ export const decode = (text: string, segments: ReadonlyArray<Segment>): Layout |
   const { shrunk, version: _, ...rest } = stored.value
   return { ...rest, segments: found, shrunk: new Map(shrunk) }
 }
+
+/** What stands for the messages before the boundary: the segments, or upstream's block read as a heavy one. */
+export const segmentsOf = ({ boundary, segments, upstream }: Layout): ReadonlyArray<Segment> => {
+  if (upstream === null) return segments
+  const text = typeof upstream.block.content === "string" ? upstream.block.content : ""
+  const digest = hash("sha256", `upstream\u0000${text}`, "hex")
+  return [{ hash: digest, detail: "heavy", from: 0, to: boundary, text, tokens: upstream.tokens, createdAt: 0 }]
+}
+
+/** The layout with segments only: what an own compaction goes on from. */
+export const ownSegments = (layout: Layout): Layout =>
+  layout.upstream === null ? layout : { ...layout, upstream: null, segments: segmentsOf(layout) }

@@ -4,6 +4,7 @@ import { ChatRepo } from "../chat/ChatRepo.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { Event } from "../domain/Event.ts"
 import { nanoUsd } from "../domain/Money.ts"
+import type { Usage } from "../domain/Usage.ts"
 import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
@@ -11,6 +12,7 @@ import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { ContextService } from "./ContextService.ts"
 import { ConversationContext } from "./ConversationContext.ts"
 import * as Layout from "./Layout.ts"
+import { Outlook } from "./Outlook.ts"
 import { MessageNotFound, pinned, pinsOf } from "./Pins.ts"
 import { requestOf } from "./Prepared.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
@@ -39,6 +41,7 @@ export const makeManaged = Effect.gen(function* () {
   const settings = yield* Settings
   const events = yield* Events
   const held = new LRUCache<string, Held>({ max: heldConversations })
+  const outlook = new Outlook()
   const bare: Shell = { model: settings.orchestratorModel }
 
   const options = (conversation: string) => ({
@@ -46,6 +49,7 @@ export const makeManaged = Effect.gen(function* () {
     estimator,
     summarizer,
     catalog,
+    outlook,
     ...settingsOptions(settings)
   })
 
@@ -167,6 +171,8 @@ export const makeManaged = Effect.gen(function* () {
       return summary
     })
 
+  const settled = (id: string, usage: Usage) => Effect.sync(() => held.get(id)?.context.settled(usage))
+
   const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
     const state = yield* find(id)
     return yield* state.lock.withPermits(1)(Effect.sync(() => state.context.withoutThinking()))
@@ -194,6 +200,7 @@ export const makeManaged = Effect.gen(function* () {
 
   const trimToLimit = trimmer(estimator)
   const service: ContextService = {
+    settled,
     prepare,
     preview,
     appended,

@@ -2,11 +2,11 @@ import type { Plan } from "./Compactor.ts"
 
 /**
  * From the mildest to the harshest compaction. `room` is what the limit leaves after system and tools, in tokens. The
- * first one leaves the recent band a fifth of the room, so that the context may triple before the next compaction.
+ * first one leaves the recent band a sixth of the room; the shares of the summaries are what they may grow to, not what they take.
  */
 export const plans = (room: number, recentMessages: number): ReadonlyArray<Plan> => {
   const tokens = (share: number) => Math.floor(room * share)
-  const segments = { heavyTokens: tokens(0.22), lightTokens: tokens(0.08) }
+  const segments = { heavyTokens: tokens(0.4), lightTokens: tokens(0.2) }
   const third = Math.ceil(recentMessages / 3)
   const lastResort = (chars: number, share: number): Plan => ({
     recentTokens: 0,
@@ -17,7 +17,7 @@ export const plans = (room: number, recentMessages: number): ReadonlyArray<Plan>
     lightTokens: tokens(0.08 * share)
   })
   return [
-    { ...segments, recentTokens: tokens(0.2), recentMessages, freshMessages: third, chars: 2_000 },
+    { ...segments, recentTokens: tokens(0.17), recentMessages, freshMessages: third, chars: 2_000 },
     { ...segments, recentTokens: tokens(0.1), recentMessages: third, freshMessages: 4, chars: 1_000 },
     lastResort(64_000, 1),
     lastResort(16_000, 1),

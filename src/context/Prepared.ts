@@ -16,8 +16,17 @@ const hasMark = (item: object): boolean => "cache_control" in item
 const preface =
   "[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them.]"
 
-/** The segments as the blocks that open a context, with a breakpoint behind the heavy ones and one behind the light ones. */
-export const opening = ({ longLived, segments, standing }: Layout): ReadonlyArray<ContentBlock> => {
+/**
+ * What opens a context: upstream's own block as the assistant's message, or the segments as blocks of the user's, with a
+ * breakpoint behind the heavy ones and one behind the light ones.
+ */
+export const opening = (layout: Layout): Message | undefined => {
+  if (layout.upstream !== null) return { role: "assistant", content: [layout.upstream.block] }
+  const content = openingBlocks(layout)
+  return content.length === 0 ? undefined : { role: "user", content }
+}
+
+const openingBlocks = ({ longLived, segments, standing }: Layout): ReadonlyArray<ContentBlock> => {
   if (segments.length === 0) return []
   const state = standingText(standing)
   const lastHeavy = segments.findLastIndex((segment) => segment.detail === "heavy")

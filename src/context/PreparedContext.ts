@@ -53,8 +53,13 @@ export interface PreparedContext {
   readonly cacheControl: { readonly type: "ephemeral" } | undefined
   /** True when system, tools and heavy segments are to be kept for an hour. */
   readonly longLived: boolean
-  /** What carries a breakpoint: system or tools, segments by band, and the end (through `cacheControl`). At most four. */
-  readonly breakpoints: ReadonlyArray<"system" | "tools" | "old" | "mid" | "end">
+  /**
+   * What carries a breakpoint: system or tools, segments by band, where the previous request ended (when more follows than
+   * upstream looks back over), and the end (through `cacheControl`). At most four.
+   */
+  readonly breakpoints: ReadonlyArray<"system" | "tools" | "old" | "mid" | "round" | "end">
+  /** What the request needs in `anthropic-beta`. */
+  readonly betas: ReadonlyArray<string>
   /** Why a compaction happened for this request, if one did. */
   readonly compaction: string | undefined
   /** What the policy decided for this request, and what compacting was expected to save, in nano-dollars. */

@@ -56,13 +56,13 @@ export class Renderer {
   private readonly used = new Set<string>()
   private pending: ReadonlyArray<{ readonly given: string; readonly sent: string }> = []
   private readonly options: RenderOptions
-  /** True until something follows the opening: the first user run joins it. */
+  /** True until something follows an opening of the user's: the first user run joins it. */
   private opened: boolean
 
-  constructor(options: RenderOptions, opening: ReadonlyArray<ContentBlock> = []) {
+  constructor(options: RenderOptions, opening?: Message) {
     this.options = options
-    this.opened = opening.length > 0
-    if (opening.length > 0) this.messages.push({ role: "user", content: opening })
+    this.opened = opening?.role === "user"
+    if (opening !== undefined) this.messages.push(opening)
   }
 
   /** Renders messages up to the last one that is not the assistant's; answers how many it took. */

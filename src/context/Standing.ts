@@ -1,24 +1,28 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, isText, isToolResult, isToolUse, startsTurn, type ToolUseBlock } from "../domain/Message.ts"
 import { agentId, agentName } from "./Agents.ts"
+import { filesText, gatherFiles } from "./Files.ts"
 import { clip, oneLine, textOf } from "./Text.ts"
 
 const Line = Schema.Struct({ seq: Schema.Natural, text: Schema.String })
+const File = Schema.Struct({ seq: Schema.Natural, path: Schema.String, written: Schema.Boolean })
 const AgentLine = Schema.Struct({ seq: Schema.Natural, name: Schema.String, id: Schema.String })
 
 /**
- * What holds for the whole conversation, however long ago it was said: the user's standing instructions, the agents, and
- * pinned messages. Written behind the youngest segment at a compaction; between two of them it stays as it is.
+ * What holds for the whole conversation, however long ago it was said: the user's standing instructions, the agents, the
+ * files, and pinned messages. Written behind the youngest segment at a compaction; between two of them it stays as it is.
  */
 export const Standing = Schema.Struct({
   instructions: Schema.Array(Line),
   agents: Schema.Array(AgentLine),
-  pinned: Schema.Array(Line)
+  pinned: Schema.Array(Line),
+  /** Layouts that were stored before there were files have none. */
+  files: Schema.Array(File).pipe(Schema.withDecodingDefaultKey(Effect.succeed([])))
 })
 export interface Standing extends Schema.Schema.Type<typeof Standing> {}
 
-export const nothing: Standing = { instructions: [], agents: [], pinned: [] }
+export const nothing: Standing = { instructions: [], agents: [], pinned: [], files: [] }
 
 /** Bounds, newest kept: together a few hundred tokens. */
 const mostInstructions = 16
@@ -83,7 +87,8 @@ export const gather = (
     ({ text }) => text,
     mostInstructions
   ),
-  agents: newest([...standing.agents, ...agentsIn(messages, agentTools)], ({ name }) => name, mostAgents)
+  agents: newest([...standing.agents, ...agentsIn(messages, agentTools)], ({ name }) => name, mostAgents),
+  files: gatherFiles(standing.files, messages)
 })
 
 /** The state with one message kept in its own words. */
@@ -99,7 +104,7 @@ export const unpin = (standing: Standing, seq: number): Standing => ({
 })
 
 /** As the model reads it; empty when there is nothing to say. */
-export const standingText = ({ agents, instructions, pinned }: Standing): string => {
+export const standingText = ({ agents, files, instructions, pinned }: Standing): string => {
   const sections = [
     instructions.length > 0
       ? ["[Standing instructions of the user]", ...instructions.map(({ seq, text }) => `- ${text} (message ${seq})`)]
@@ -107,6 +112,7 @@ export const standingText = ({ agents, instructions, pinned }: Standing): string
     agents.length > 0
       ? ["[Agents]", ...agents.map(({ id, name, seq }) => `- "${name}" (message ${seq})${id === "" ? "" : `, ${id}`}`)]
       : [],
+    filesText(files),
     pinned.length > 0 ? ["[Pinned messages]", ...pinned.map(({ seq, text }) => `- message ${seq}: ${text}`)] : []
   ]
   return sections.flat().join("\n")

@@ -10,6 +10,7 @@ import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { type Branch, Branches, knownShell, type StatelessOwner } from "./Branches.ts"
 import { ConversationContext } from "./ConversationContext.ts"
+import { Outlook } from "./Outlook.ts"
 import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
 import { Summarizer } from "./Summarizer.ts"
 import { settingsOptions } from "./settingsOptions.ts"
@@ -93,13 +94,18 @@ const make = Effect.gen(function* () {
   const settings = yield* Settings
   const estimator = yield* TokenEstimator
   const events = yield* Events
-  const [summarizer, catalog] = [yield* Summarizer, yield* ModelCatalog]
+  const catalog = yield* ModelCatalog
+  // Upstream's own blocks are for conversations that are stored here: a client's key, and its betas, are its own.
+  const { block: _, ...summarizer } = yield* Summarizer
+
+  const outlook = new Outlook()
 
   const optionsOf = (conversation: string) => ({
     conversation,
     estimator,
     summarizer,
     catalog,
+    outlook,
     ...settingsOptions(settings)
   })
 

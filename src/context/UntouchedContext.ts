@@ -31,6 +31,7 @@ export const makeUntouched = Effect.gen(function* () {
       cacheControl: undefined,
       longLived: false,
       breakpoints: [],
+      betas: [],
       compaction: undefined,
       decision: { compact: false, reason: "context management is off", savesNanoUsd: 0 }
     }
@@ -41,6 +42,7 @@ export const makeUntouched = Effect.gen(function* () {
     prepare,
     preview: prepare,
     appended: () => Effect.void,
+    settled: () => Effect.void,
     repair: () => Effect.succeed(false),
     pin: () => Effect.void,
     unpin: () => Effect.void,

@@ -3,10 +3,11 @@ import { Effect, Queue } from "effect"
 import { LRUCache } from "lru-cache"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, isText, isToolResult, isToolUse } from "../domain/Message.ts"
+import type { Model } from "../models/ModelCatalog.ts"
 import { pack, title, widths } from "./Extractive.ts"
 import { factsOf } from "./Facts.ts"
 import type { Summarizes, Summary, SummaryRequest } from "./Summary.ts"
-import type { SummaryWriter } from "./SummaryWriter.ts"
+import type { SummaryWriter, WrittenSummary } from "./SummaryWriter.ts"
 import { headAndTail, textOf } from "./Text.ts"
 import { dropped, groundedFacts } from "./Verified.ts"
 
@@ -16,6 +17,8 @@ export interface WrittenOptions {
   readonly agentTools: ReadonlySet<string>
   readonly words: number
   readonly count: (text: string, model: string) => number
+  /** Of the model that writes. */
+  readonly prices: Model["prices"]
 }
 
 /** Summaries that wait for their compaction, jobs that wait for the model, and what one job may take. */
@@ -26,8 +29,11 @@ const patience = "60 seconds"
 const blockChars = 1_500
 const sourceChars = 40_000
 
-const keyOf = ({ conversation, detail, messages }: SummaryRequest): string =>
-  hash("sha256", `${conversation}\u0000${detail}\u0000${messages[0]?.seq}-${messages.at(-1)?.seq}`, "hex")
+/** The source is about half of the run; the answer is short. */
+const sourceShare = 0.5
+
+const keyOf = ({ conversation, messages }: SummaryRequest): string =>
+  hash("sha256", `${conversation}\u0000${messages[0]?.seq}-${messages.at(-1)?.seq}`, "hex")
 
 const blockSource = (message: StoredMessage): string =>
   blocksOf(message.content)
@@ -48,11 +54,7 @@ const wholeText = (messages: ReadonlyArray<StoredMessage>): string =>
   messages.map((m) => JSON.stringify(m.content).replaceAll('\\"', '"').replaceAll("\\\\", "\\")).join("\n")
 
 /** A model's summary, checked against the messages, with the dear facts it left out, within the room it has. */
-const compose = (
-  request: SummaryRequest,
-  written: Parameters<typeof groundedFacts>[0],
-  options: WrittenOptions
-): Summary => {
+const compose = (request: SummaryRequest, written: WrittenSummary, options: WrittenOptions): Summary => {
   const { detail, maxTokens, messages, model } = request
   const count = (text: string) => options.count(text, model)
   const { lineChars } = widths[detail]
@@ -66,11 +68,11 @@ const compose = (
 
 /**
  * Answers at once, with the model's summary when it is ready and the extractive one otherwise, and has the model write in
- * the background: the next compaction that asks for the same run gets what was written. A light run is also written
- * heavily, because that is what it will be asked for next.
+ * the background, once a run: its answer serves the light and the heavy summary. What is announced `ahead` is ready when
+ * its compaction comes, anything else at the next one.
  */
 export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions) {
-  const ready = new LRUCache<string, Summary>({ max: remembered })
+  const ready = new LRUCache<string, WrittenSummary>({ max: remembered })
   const asked = new LRUCache<string, true>({ max: remembered })
   const jobs = yield* Queue.sliding<SummaryRequest>(waiting)
 
@@ -85,7 +87,7 @@ export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions)
     function* (request: SummaryRequest) {
       const { conversation, messages } = request
       const written = yield* options.writer.write({ conversation, source: sourceOf(messages), words: options.words })
-      ready.set(keyOf(request), compose(request, written, options))
+      ready.set(keyOf(request), written)
     },
     Effect.timeout(patience),
     Effect.catch((error) => Effect.logDebug(`Summary not written by the model: ${error.message}`))
@@ -93,15 +95,19 @@ export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions)
 
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(jobs), write)))
 
+  const ahead = (request: SummaryRequest) => Effect.sync(() => enqueue(request))
+
   const summarize = (request: SummaryRequest) =>
     Effect.suspend(() => {
-      const found = ready.get(keyOf(request))
+      const written = ready.get(keyOf(request))
+      const found = written === undefined ? undefined : compose(request, written, options)
       if (found !== undefined && found.tokens <= request.maxTokens) return Effect.succeed(found)
       enqueue(request)
-      if (request.detail === "light")
-        enqueue({ ...request, detail: "heavy", maxTokens: Math.ceil(request.maxTokens / 2) })
       return options.extractive.summarize(request)
     })
 
-  return { summarize, merge: options.extractive.merge }
+  const costNanoUsd = (tokens: number): number => tokens * sourceShare * options.prices.input
+
+  const service: Summarizes = { summarize, merge: options.extractive.merge, ahead, costNanoUsd }
+  return service
 })

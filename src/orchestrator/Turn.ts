@@ -111,7 +111,8 @@ export const makeTurns = (deps: TurnDeps) => {
   /** Asks the model once and tells the text as it comes. The answer is stored before anybody acts on it. */
   const ask = Effect.fnUntraced(function* (turn: Turn, prepared: PreparedContext) {
     const { estimatedTokens: sentTokens, rawTokens } = prepared
-    const stream = yield* governor.stream(requestOf(turn, prepared), callerOf(turn), { rawTokens, sentTokens })
+    const headers = prepared.betas.length === 0 ? undefined : { "anthropic-beta": prepared.betas.join(",") }
+    const stream = yield* governor.stream(requestOf(turn, prepared), callerOf(turn), { rawTokens, sentTokens, headers })
     const collector = makeCollector()
     yield* Stream.runForEach(stream.events, (event) => {
       collector.push(event)
@@ -147,6 +148,7 @@ export const makeTurns = (deps: TurnDeps) => {
     })
     const answer = yield* ask(turn, prepared).pipe(Effect.catchTag("ClaudeError", repaired))
     yield* watched(turn, prepared, answer.settlement, at)
+    if (answer.settlement.cache === "miss") yield* context.settled(id, answer.settlement.usage)
     return { prepared, answer }
   })
 

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { cheapestThreshold, decide, type Situation } from "../../src/context/CompactionPolicy.ts"
+import { Schema } from "effect"
+import { decide, excessOf, type Situation } from "../../src/context/CompactionPolicy.ts"
+import { Outlook } from "../../src/context/Outlook.ts"
 import { currentRound, cutAtOrAfter, cutAtOrBefore, isCut } from "../../src/context/Rounds.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
 import type { Content, Role } from "../../src/domain/Message.ts"
@@ -14,10 +16,11 @@ const calm: Situation = {
   maxMessages: 200,
   floorTokens: () => 10_000,
   stableTokens: 3_000,
-  growthTokens: 1_000,
-  requests: 40,
+  expectedRequests: 40,
   idleMillis: 1_000,
-  prices: { read: 100, write: 2_500 }
+  prices: { read: 100, write: 2_500 },
+  excessNanoUsd: 0,
+  extraNanoUsd: 0
 }
 
 describe("when a context is compacted", () => {
@@ -32,39 +35,55 @@ describe("when a context is compacted", () => {
   it("not at the first request, about which nothing is known", () =>
     assert.isFalse(compacts({ idleMillis: undefined, tokens: 45_000 })))
 
-  it("at the size where rewriting is cheaper than reading on", () => {
-    const threshold = cheapestThreshold(calm, 10_000)
-    assert.closeTo(threshold, 10_000 + Math.sqrt(2 * 25 * 7_000 * 1_000), 1)
-    assert.isFalse(compacts({ tokens: Math.floor(threshold) - 1 }))
-    assert.isTrue(compacts({ tokens: Math.ceil(threshold) + 1 }))
+  it("when reading on has cost as much as a compaction: 7,000 tokens to write at 2,500 nano-dollars", () => {
+    const paid = (excessNanoUsd: number) => compacts({ excessNanoUsd: excessNanoUsd - excessOf(calm) })
+    assert.isFalse(paid(7_000 * 2_500))
+    assert.isTrue(paid(7_000 * 2_500 + 1))
   })
 
-  it("later where reading is cheap, earlier where it is dear", () => {
-    const at = (read: number) => cheapestThreshold({ ...calm, prices: { read, write: 2_500 } }, 10_000)
-    assert.isAbove(at(50), at(100))
-    assert.isAbove(at(100), at(200))
-  })
+  it("later when summaries or thinking have to be paid for, too", () =>
+    assert.isFalse(compacts({ excessNanoUsd: 7_000 * 2_500, extraNanoUsd: 1_100_000 })))
 
   it("not for a conversation that is likely to end before it pays", () =>
-    assert.isFalse(compacts({ tokens: 30_000, upperBound: 33_000, requests: 2 })))
+    assert.isFalse(compacts({ excessNanoUsd: 1e9, expectedRequests: 2 })))
 
-  it("the cheapest size really is the cheapest, by counting", () => {
-    const cost = (threshold: number): number => {
-      let tokens = 10_000
-      let sum = 0
-      for (let i = 0; i < 20_000; i++) {
-        sum += tokens * 100 + 1_000 * 2_500
-        tokens += 1_000
-        if (tokens > threshold) {
-          tokens = 10_000
-          sum += 7_000 * 2_500
-        }
-      }
-      return sum
+  /** Plays a growth a request, by this rule or at a fixed size, and adds up nano-dollars for input. */
+  const cost = (growth: (i: number) => number, at: (tokens: number, excess: number) => boolean): number => {
+    let tokens = 10_000
+    let sum = 0
+    let excessNanoUsd = 0
+    for (let i = 0; i < 4_000; i++) {
+      sum += tokens * 100 + growth(i) * 2_500
+      tokens += growth(i)
+      if (at(tokens, excessNanoUsd)) {
+        tokens = 10_000
+        sum += 7_000 * 2_500
+        excessNanoUsd = 0
+      } else excessNanoUsd += excessOf({ ...calm, tokens })
     }
-    const best = cost(cheapestThreshold(calm, 10_000))
-    for (const factor of [0.5, 0.7, 1.4, 2]) assert.isBelow(best, cost(cheapestThreshold(calm, 10_000) * factor))
+    return sum
+  }
+  const byRule = (tokens: number, excessNanoUsd: number) =>
+    decide({ ...calm, limit: 1e9, tokens, upperBound: tokens, excessNanoUsd }).compact
+
+  it("so that under steady growth it finds the cheapest fixed size", () => {
+    const steady = () => 1_000
+    const sizes = Array.from({ length: 60 }, (_, i) => 12_000 + i * 1_000)
+    const best = Math.min(...sizes.map((size) => cost(steady, (tokens) => tokens > size)))
+    assert.isAtMost(cost(steady, byRule) / best, 1.01)
   })
+
+  it.prop(
+    "and under any growth costs little more than the best fixed size chosen afterwards",
+    [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20_000 }))).check(Schema.isMinLength(3))],
+    ([growths]) => {
+      const growth = (i: number) => (growths[i % growths.length] ?? 0) / 4
+      const sizes = Array.from({ length: 30 }, (_, i) => 12_000 + i * 3_000)
+      const best = Math.min(...sizes.map((size) => cost(growth, (tokens) => tokens > size)))
+      assert.isAtMost(cost(growth, byRule) / best, 1.1)
+    },
+    { arbitrary: { runs: 30 } }
+  )
 
   it("for the objective tokens as soon as it removes much, whatever it costs", () => {
     assert.isTrue(compacts({ objective: "tokens" }))
@@ -72,8 +91,25 @@ describe("when a context is compacted", () => {
   })
 
   it("says what it expects to save", () => {
-    assert.isAbove(decide({ ...calm, tokens: 40_000 }).savesNanoUsd, 0)
-    assert.isBelow(decide({ ...calm, fullMessages: 201, requests: 1 }).savesNanoUsd, 0)
+    assert.isAbove(decide({ ...calm, tokens: 40_000, excessNanoUsd: 1e8 }).savesNanoUsd, 0)
+    assert.isBelow(decide({ ...calm, fullMessages: 201, expectedRequests: 1 }).savesNanoUsd, 0)
+  })
+})
+
+describe("how long a conversation is expected to go on", () => {
+  it("as long again as it has, until experience says otherwise", () => {
+    const outlook = new Outlook()
+    for (const n of [1, 10, 1_000, 1e9]) assert.strictEqual(outlook.expected(n), n)
+  })
+  it("less when most end, more when most go on", () => {
+    const short = new Outlook()
+    const long = new Outlook()
+    for (let i = 0; i < 100; i++) {
+      short.sees(8)
+      for (const n of [8, 16, 32]) long.sees(n)
+    }
+    assert.isBelow(short.expected(10), 3)
+    assert.isAbove(long.expected(10), 50)
   })
 })
 

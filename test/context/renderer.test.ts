@@ -106,7 +106,7 @@ describe("what is stored becomes what the API accepts", () => {
   })
 
   it("only appends: what was rendered keeps its bytes and its place", () => {
-    const renderer = new Renderer(none, [text("summary")])
+    const renderer = new Renderer(none, { role: "user", content: [text("summary")] })
     const history = stored(["user", "a"], ["assistant", [use("t")]], ["user", [result("t")]], ["user", "queued"])
     const taken = renderer.append(history.slice(0, 3))
     const before = renderer.messages.map((m) => JSON.stringify(m))

@@ -4,6 +4,7 @@ import { Summarizer, type SummaryRequest } from "../../src/context/Summarizer.ts
 import { NotWritten, SummaryWriter, type WrittenSummary } from "../../src/context/SummaryWriter.ts"
 import { isGrounded } from "../../src/context/Verified.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
+import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Settings } from "../../src/Settings.ts"
 import { layerPlainEstimator } from "../support/estimator.ts"
 
@@ -40,6 +41,7 @@ const withWriter = (write: SummaryWriter["Service"]["write"]) =>
   Summarizer.layerModel.pipe(
     Layer.provide(Layer.succeed(SummaryWriter, { write })),
     Layer.provide(layerPlainEstimator),
+    Layer.provide(ModelCatalog.layerDefault),
     Layer.provide(Settings.layerWith({}))
   )
 
@@ -68,6 +70,31 @@ describe("summaries written by a model", () => {
     })
   )
 
+  it.effect("what is announced ahead is ready when it is asked for, light and heavy, and written once", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const program = Effect.gen(function* () {
+        const { ahead, costNanoUsd, summarize } = yield* Summarizer
+        yield* ahead(request)
+        yield* settle
+        for (const detail of ["light", "heavy"] as const) {
+          assert.include((yield* summarize({ ...request, detail })).text, "User wanted:")
+        }
+        assert.strictEqual(calls, 1)
+        assert.isAbove(costNanoUsd(10_000), 0)
+      })
+      yield* Effect.provide(
+        program,
+        withWriter(() =>
+          Effect.sync(() => {
+            calls++
+            return good
+          })
+        )
+      )
+    })
+  )
+
   it.effect("nothing that is not in the messages is accepted; dear facts the model dropped are added back", () =>
     Effect.gen(function* () {
       const { summarize } = yield* Summarizer
@@ -90,7 +117,7 @@ describe("summaries written by a model", () => {
       yield* settle
       assert.deepStrictEqual(yield* summarize(request), first)
       yield* settle
-      assert.strictEqual(calls, 2) // light, and heavy for later
+      assert.strictEqual(calls, 1)
     }).pipe(
       Effect.provide(
         withWriter(() =>

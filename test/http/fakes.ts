@@ -175,6 +175,7 @@ const context = Layer.mock(ContextManager, {
       rawTokens: 30,
       cacheControl: { type: "ephemeral" },
       longLived: false,
+      betas: [],
       breakpoints: ["end"],
       compaction: undefined,
       decision: { compact: false, reason: "the cached prefix is kept", savesNanoUsd: 0 }

@@ -1,0 +1,72 @@
+import type { Model } from "../models/ModelCatalog.ts"
+import type { Estimate } from "../tokens/TokenEstimator.ts"
+import type { Situation } from "./CompactionPolicy.ts"
+import { recentStart, type Source } from "./Compactor.ts"
+import { type Layout, segmentsOf } from "./Layout.ts"
+import type { Outlook } from "./Outlook.ts"
+import { plans } from "./Plans.ts"
+import type { Rhythm } from "./Rhythm.ts"
+
+/** What a conversation knows of itself when it decides. */
+export interface View {
+  readonly source: Source
+  readonly layout: Layout
+  readonly rhythm: Rhythm
+  readonly outlook: Outlook
+  readonly model: Model
+  readonly objective: Situation["objective"]
+  /** Tokens: the ceiling, and what it leaves after system and tools. */
+  readonly maxTokens: number
+  readonly room: number
+  readonly recentMessages: number
+  readonly maxMessages: number
+  readonly fullMessages: number
+  readonly hasThinking: boolean
+  /** Nano-dollars that summaries of so many tokens cost; 0 without a model. */
+  readonly summaryNanoUsd: (tokens: number) => number
+}
+
+/** Dropped thinking is partly done again: 2.5 to 20 % more output when it happens once a session. */
+const rethought = 0.1
+
+const heavyTokens = ({ segments }: Layout): number =>
+  segments.reduce((sum, segment) => (segment.detail === "heavy" ? sum + segment.tokens : sum), 0)
+
+const floorOf = ({ layout, maxTokens, recentMessages, room, source }: View): number => {
+  const [plan] = plans(room, recentMessages)
+  if (plan === undefined) return 0
+  const recent = source.retained.slice(recentStart(source, plan)).reduce((sum, m) => sum + source.tokens(m), 0)
+  const segments = segmentsOf(layout).reduce((sum, segment) => sum + segment.tokens, 0)
+  return maxTokens - room + segments + recent
+}
+
+/** What the policy looks at. The floor is counted when it is asked for, once. */
+export const situationOf = (view: View, { tokens, upperBound }: Estimate): Situation => {
+  const { layout, maxTokens, model, objective, rhythm, room } = view
+  const { longContext, prices } = model
+  let floor: number | undefined
+  const floorTokens = () => {
+    floor ??= floorOf(view)
+    return floor
+  }
+  return {
+    objective,
+    tokens,
+    upperBound,
+    limit: objective === "dollars" && longContext !== undefined ? Math.min(maxTokens, longContext.above) : maxTokens,
+    fullMessages: view.fullMessages,
+    maxMessages: view.maxMessages,
+    floorTokens,
+    stableTokens: maxTokens - room + heavyTokens(layout),
+    expectedRequests: view.outlook.expected(rhythm.requests),
+    idleMillis: rhythm.idleMillis(view.source.retained.at(-1)?.createdAt),
+    prices: {
+      read: rhythm.readShare * prices.cacheRead + (1 - rhythm.readShare) * prices.cacheWrite5m,
+      write: prices.cacheWrite5m
+    },
+    excessNanoUsd: rhythm.excessNanoUsd,
+    extraNanoUsd:
+      view.summaryNanoUsd(Math.max(0, tokens - (maxTokens - room) - heavyTokens(layout))) +
+      (view.hasThinking ? rethought * rhythm.outputTokens * prices.output : 0)
+  }
+}
