@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { mentionsOf, usedBy } from "../../src/cli/replay/Identifiers.ts"
-import { layer } from "../../src/cli/replay/layer.ts"
 import type { Player } from "../../src/cli/replay/Policy.ts"
 import { playWith, requestPoints } from "../../src/cli/replay/play.ts"
 import { policies } from "../../src/cli/replay/policies.ts"
@@ -10,6 +9,7 @@ import { makeBench } from "../../src/cli/replay/run.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
 import type { Content, Message } from "../../src/domain/Message.ts"
 import { historyOf } from "../support/history.ts"
+import { remembering, under } from "./logs.ts"
 
 const used = (content: Content): ReadonlyArray<string> => Array.from(usedBy([{ role: "assistant", content }]))
 const mentions = (content: Content, identifier: string): boolean =>
@@ -113,11 +113,9 @@ describe("what had to be remembered", () => {
   })
 })
 
-const withoutEnvironment = Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({}))
-
 const numbers = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5_000 }))).check(
   Schema.isMinLength(40),
-  Schema.isMaxLength(120)
+  Schema.isMaxLength(80)
 )
 
 describe("recall of a replay", () => {
@@ -127,7 +125,7 @@ describe("recall of a replay", () => {
     ([ns]) =>
       Effect.gen(function* () {
         const { bench, meter } = yield* makeBench(undefined, 0)
-        const messages = historyOf(ns)
+        const messages = remembering(historyOf(ns))
         const needs = needsOf(messages, requestPoints(messages))
         const transcript = { name: "t", messages, outputTokens: new Map<number, number>() }
         const totals = (policy: typeof policies.none) =>
@@ -136,6 +134,7 @@ describe("recall of a replay", () => {
         const looked = yield* totals((history, b) => ({ ...policies.none(history, b), complete: false }))
         const window = yield* totals(policies.window)
         const sluice = yield* totals(policies.sluice)
+        assert.isAbove(none.recallNeeded, messages.length > 120 ? 3 : -1)
         assert.strictEqual(none.recallHeld, none.recallNeeded)
         assert.deepInclude(looked, { recallNeeded: none.recallNeeded, recallHeld: none.recallNeeded })
         assert.deepInclude(window, { recallNeeded: none.recallNeeded, recallHeld: 0 })
@@ -144,7 +143,7 @@ describe("recall of a replay", () => {
         assert.strictEqual(none.recall, none.recallNeeded === 0 ? null : 1)
         assert.strictEqual(sluice.cacheMissesByCause.moved, 0)
         assert.strictEqual(none.cacheMisses, none.cacheMissesByCause.cold)
-      }).pipe(Effect.provide(layer), withoutEnvironment),
-    { arbitrary: { runs: 40 } }
+      }).pipe(under({ MAX_CONTEXT_TOKENS: "25000" })),
+    { arbitrary: { runs: 25 } }
   )
 })

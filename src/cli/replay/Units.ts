@@ -1,9 +1,12 @@
 import { sharedLength } from "../../context/SameMessages.ts"
 import { blocksOf, type ContentBlock, type Message } from "../../domain/Message.ts"
-import type { Bench } from "./Policy.ts"
+import type { TokenEstimator } from "../../tokens/TokenEstimator.ts"
 
 /** What weighs a piece of a prompt. */
-type Scales = Pick<Bench, "estimator" | "model">
+interface Scales {
+  readonly estimator: TokenEstimator["Service"]
+  readonly model: string
+}
 
 /** How long upstream keeps what ends at a place of a prompt; false where it keeps nothing. */
 export type Breakpoint = false | "5m" | "1h"

@@ -1,0 +1,171 @@
+import { basename, join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { textReport } from "../../src/cli/replay/report.ts"
+import { type PolicyChoice, replay } from "../../src/cli/replay/run.ts"
+import { recallTolerance, sweep, type Trial } from "../../src/cli/replay/sweep.ts"
+import { sweepReport } from "../../src/cli/replay/sweepReport.ts"
+import { missCauses } from "../../src/cli/replay/Totals.ts"
+import { folderOf, logOf, under } from "./logs.ts"
+import { lines, sluice } from "./run.ts"
+
+const options = (folder: string, policies: PolicyChoice = "all") => ({
+  paths: [folder],
+  policies,
+  model: undefined,
+  prefixTokens: 500,
+  onFile: () => Effect.void
+})
+
+const logs = { "a.jsonl": logOf(1, 60), "b.jsonl": logOf(2, 45) }
+/** Small contexts, so that short histories are compacted. */
+const small = { MAX_CONTEXT_TOKENS: "25000" }
+
+describe("replay", () => {
+  it.effect("compares one policy of each kind, and Sluice under both objectives", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(logs)
+      const { conversations, policies } = yield* replay(options(folder)).pipe(under(small))
+      assert.deepStrictEqual(Object.keys(policies), ["none", "window", "seed", "sluice", "sluice-tokens"])
+      assert.deepStrictEqual(
+        conversations.map(({ conversation }) => basename(conversation)),
+        Object.keys(logs)
+      )
+      const dollars = yield* replay(options(folder, ["sluice-dollars"])).pipe(under(small))
+      const { elapsedMs: _, ...expected } = policies.sluice ?? {}
+      assert.deepInclude(dollars.policies["sluice-dollars"], expected)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("`sluice` follows COMPACTION_OBJECTIVE, and the other objective stands beside it", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(logs)
+      const { policies } = yield* replay(options(folder)).pipe(under({ ...small, COMPACTION_OBJECTIVE: "tokens" }))
+      const tokens = yield* replay(options(folder, ["sluice-tokens"])).pipe(under(small))
+      assert.deepStrictEqual(Object.keys(policies), ["none", "window", "seed", "sluice", "sluice-dollars"])
+      assert.strictEqual(policies.sluice?.sentTokens, tokens.policies["sluice-tokens"]?.sentTokens)
+      assert.strictEqual(policies.sluice?.inputNanoUsd, tokens.policies["sluice-tokens"]?.inputNanoUsd)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("counts misses by cause and identifiers held, the same in JSON, in sums and in print", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(logs)
+      const result = yield* replay(options(folder)).pipe(under(small))
+      const { none, seed, sluice: own, window } = result.policies
+      for (const totals of [none, window, seed, own]) {
+        const byCause = missCauses.reduce((sum, cause) => sum + (totals?.cacheMissesByCause[cause] ?? 0), 0)
+        assert.strictEqual(totals?.cacheMisses, byCause)
+        assert.strictEqual(totals?.recallNeeded, none?.recallNeeded)
+      }
+      assert.strictEqual(none?.cacheMisses, none?.cacheMissesByCause.cold)
+      assert.isAbove(window?.cacheMissesByCause.moved ?? 0, 10)
+      assert.isAbove(seed?.cacheMissesByCause.compaction ?? 0, 10)
+      assert.strictEqual(own?.cacheMissesByCause.moved, 0)
+      assert.isAbove(none?.recallNeeded ?? 0, 10)
+      const each = result.conversations.map(({ policies }) => policies.sluice?.recallHeld ?? 0)
+      assert.strictEqual(
+        each.reduce((a, b) => a + b, 0),
+        own?.recallHeld
+      )
+      const printed = textReport(result)
+      assert.match(printed, /misses +recall/)
+      assert.include(printed, `window missed the prompt cache ${window?.cacheMisses.toLocaleString("en-US")} times`)
+    }).pipe(Effect.scoped)
+  )
+})
+
+const envOf = (trial: Trial): string =>
+  [
+    `COMPACTION_OBJECTIVE=${trial.compactionObjective}`,
+    `MAX_CONTEXT_TOKENS=${trial.maxContextTokens}`,
+    `RECENT_MESSAGES_FULL=${trial.recentMessagesFull}`,
+    `SUMMARY_LENGTH_WORDS=${trial.summaryLengthWords}`
+  ].join("\n")
+
+describe("the sweep", () => {
+  it.effect("chooses the cheapest that remembers as much as the current settings, and says how far those are off", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(logs)
+      const trials = yield* sweep(options(folder)).pipe(under({ SUMMARY_LENGTH_WORDS: "150" }))
+      const [current, ...more] = trials.filter((trial) => trial.current)
+      const [chosen, ...others] = trials.filter((trial) => trial.chosen)
+      assert.deepStrictEqual([more, others], [[], []])
+      assert.strictEqual(current?.summaryLengthWords, 150)
+      const least = (current?.totals.recall ?? 1) - recallTolerance
+      const rivals = trials.filter(({ totals }) => (totals.recall ?? 1) >= least)
+      assert.isAtLeast(chosen?.totals.recall ?? 0, least)
+      assert.strictEqual(chosen?.totals.inputNanoUsd, Math.min(...rivals.map(({ totals }) => totals.inputNanoUsd)))
+      const costs = trials.map(({ totals }) => totals.inputNanoUsd)
+      assert.deepStrictEqual(
+        costs,
+        costs.toSorted((a, b) => a - b)
+      )
+      const printed = sweepReport(trials)
+      assert.isTrue(printed.endsWith(chosen === undefined ? "?" : envOf(chosen)))
+      assert.match(printed, /of those that recall as much: \d of 2 within 10 %, the worst \d\.\d\d × \([ab]\.jsonl\)/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("measures every trial against the best one of each conversation", () =>
+    Effect.gen(function* () {
+      const short = { "a.jsonl": logOf(4, 30), "b.jsonl": logOf(5, 25) }
+      const folder = yield* folderOf(short)
+      const trials = yield* sweep(options(folder)).pipe(under())
+      for (const [index, name] of Object.keys(short).entries()) {
+        const own = trials.map(({ conversations }) => conversations[index])
+        assert.isTrue(own.every((one) => basename(one?.conversation ?? "") === name))
+        const least = Math.min(...own.map((one) => one?.inputNanoUsd ?? 0))
+        for (const one of own) assert.closeTo(one?.againstBest ?? 0, (one?.inputNanoUsd ?? 0) / least, 1e-9)
+        const current = trials.find((trial) => trial.current)?.conversations[index]
+        assert.isAtLeast(current?.againstAlike ?? 0, 1)
+        assert.isAtMost(current?.againstAlike ?? 0, current?.againstBest ?? 0)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("without any settings that could play every log it says what to raise", () =>
+    Effect.sync(() => assert.include(sweepReport([]), "MAX_CONTEXT_TOKENS"))
+  )
+})
+
+describe("on the command line", () => {
+  it.live("context takes the only log of a folder, and names them when there are several", () =>
+    Effect.gen(function* () {
+      const one = yield* folderOf({ "only.jsonl": logOf(3, 20) })
+      const several = yield* folderOf(logs)
+      const taken = yield* sluice(["context", one, "--json"])
+      assert.strictEqual(taken.code, 0)
+      assert.isAbove(JSON.parse(taken.stdout).messages.length, 0)
+      const refused = yield* sluice(["context", several])
+      assert.strictEqual(refused.code, 1)
+      assert.strictEqual(lines(refused.stderr).length, 1)
+      assert.match(refused.stderr, /2 transcripts: a\.jsonl, b\.jsonl\. Name one/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("--html compares all policies, writes the file and keeps standard output for the figures", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(logs)
+      const file = join(folder, "report.html")
+      const { code, stderr, stdout } = yield* sluice(["replay", folder, "--html", file, "--json"])
+      assert.strictEqual(code, 0)
+      assert.include(stderr, file)
+      assert.containsAllKeys(JSON.parse(stdout).policies, ["none", "window", "seed", "sluice", "sluice-tokens"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a report that cannot be written, or is asked for together with a sweep, is one line", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf({ "a.jsonl": logOf(1, 5) })
+      for (const args of [
+        ["--html", join(folder, "no", "where.html")],
+        ["--html", "x.html", "--sweep"]
+      ]) {
+        const { code, stderr } = yield* sluice(["replay", folder, ...args])
+        assert.strictEqual(code, 1)
+        assert.strictEqual(lines(stderr).length, 1)
+      }
+    }).pipe(Effect.scoped)
+  )
+})
