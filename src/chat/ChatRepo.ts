@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, PubSub, Schema, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { SqlClient } from "effect/sql"
 import { defaultCaller } from "../domain/Caller.ts"
@@ -37,6 +37,8 @@ export class ChatRepo extends Context.Service<
       id: string,
       messages: ReadonlyArray<NewMessage>
     ) => Stored<ReadonlyArray<StoredMessage>, ConversationNotFound>
+    /** The ids of conversations as they are appended to here. A listener that falls behind misses some. */
+    readonly appends: Stream.Stream<string>
     /**
      * Keyset, both bounds exclusive: the newest page, or the newest before `before`; with `after` alone the oldest after it
      * (`after: -1` reads from the start). Always in order of `seq`. `limit` is 1 to 10,000.
@@ -120,20 +122,28 @@ const taking = <I, A, E>(
     )
   )
 
-const appending = (store: ChatStore) =>
+const appending = (store: ChatStore, appended: PubSub.PubSub<string>) =>
   Effect.fn("ChatRepo.append")(function* (id: string, messages: ReadonlyArray<NewMessage>) {
     yield* found(id)
     const encoded = yield* Input.encodeMessages(messages)
-    return encoded.length === 0 ? yield* Effect.as(store.get(id), []) : yield* store.append(id, encoded)
+    if (encoded.length === 0) return yield* Effect.as(store.get(id), [])
+    const stored = yield* store.append(id, encoded)
+    PubSub.publishUnsafe(appended, id)
+    return stored
   })
+
+/** Appends that a listener may be behind. */
+const appendsAhead = 1_024
 
 /** The same checks in front of every store. */
 const make = Effect.fnUntraced(function* (store: ChatStore) {
+  const appended = yield* PubSub.dropping<string>(appendsAhead)
   return ChatRepo.of({
     create: creating(store, yield* SecureRandom.SecureRandom),
     get: reading("get", store.get),
     list: Effect.fn("ChatRepo.list")((page) => Effect.flatMap(accept.list(page), store.list)),
-    append: appending(store),
+    append: appending(store, appended),
+    appends: Stream.fromPubSub(appended),
     messages: taking("messages", accept.messages, store.messages),
     history: taking("history", accept.history, store.history),
     segments: reading("segments", store.segments),

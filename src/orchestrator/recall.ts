@@ -1,53 +1,95 @@
-import { Effect, Schema } from "effect"
-import type { MessageSearch } from "../chat/MessageSearch.ts"
+import { DateTime, Effect, Option, Schema } from "effect"
+import { recalled, recallTool } from "../chat/excerpt.ts"
+import type { MessageSearch, SearchResult } from "../chat/MessageSearch.ts"
 import type { Tool } from "./TurnEvent.ts"
 
+const Words = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(2_000))
+const Name = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(200))
+
+const isTime = Schema.makeFilter(
+  (text: string) => Option.isSome(DateTime.make(text)) || "an ISO 8601 time, like 2026-03-01 or 2026-03-01T09:30Z"
+)
+const Time = Schema.String.check(Schema.isMaxLength(40), isTime)
+
 const Input = Schema.Struct({
-  query: Schema.String.check(Schema.isMinLength(1)),
-  tool: Schema.optional(Schema.String),
+  query: Schema.optional(Words),
+  tool: Schema.optional(Name),
+  agent: Schema.optional(Name),
   from_message: Schema.optional(Schema.Natural),
-  to_message: Schema.optional(Schema.Natural)
-})
+  to_message: Schema.optional(Schema.Natural),
+  from_time: Schema.optional(Time),
+  to_time: Schema.optional(Time)
+}).check(
+  Schema.makeFilter(
+    (input) => Object.values(input).some((value) => value !== undefined) || "at least one of its fields"
+  )
+)
 
 const decode = Schema.decodeUnknownEffect(Input)
 
 /** Together at most about a thousand tokens. */
 const excerpts = { limit: 6, chars: 500 }
 
-const when = (millis: number): string => new Date(millis).toISOString().slice(0, 16).replace("T", " ")
+const millis = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Option.getOrUndefined(Option.map(DateTime.make(text), DateTime.toEpochMillis))
+
+const day = /^\d{4}-\d{2}-\d{2}$/
+const dayMillis = 86_400_000
+
+/** A day as an end is the whole day. */
+const endMillis = (text: string | undefined): number | undefined => {
+  const at = millis(text)
+  return at === undefined || text === undefined || !day.test(text) ? at : at + dayMillis - 1
+}
+
+const when = (at: number): string => new Date(at).toISOString().slice(0, 16).replace("T", " ")
+
+const answer = ({ found, unsearched }: SearchResult): string => {
+  const parts = found.map(
+    ({ createdAt, excerpt, role, seq }) => `[message ${seq}, ${role}, ${when(createdAt)} UTC]\n${excerpt}`
+  )
+  const missing = unsearched === 0 ? [] : [`(The newest ${unsearched} messages are not searchable yet.)`]
+  return [recalled, ...(parts.length > 0 ? parts : ["Nothing in this conversation matches."]), ...missing].join("\n\n")
+}
+
+const usage =
+  "recall_history takes { query?, tool?, agent?, from_message?, to_message?, from_time?, to_time? }, at least one of them; times are ISO 8601"
 
 /** Searches the stored conversation: what was condensed can be looked up word for word. */
 export const recallHistory = (search: MessageSearch["Service"]): Tool => ({
   definition: {
-    name: "recall_history",
+    name: recallTool,
     description:
-      "Searches the whole stored conversation, also what is only summarised in the context, and returns excerpts with message numbers. Use it for exact names, ids, paths, numbers or wordings from earlier.",
+      "Searches the whole stored conversation, also what is only summarised in the context, and returns excerpts with message numbers. Use it for exact names, ids, paths, numbers or wordings from earlier. Conditions narrow each other; without a query the newest matching messages are returned, or the first ones from a given start.",
     input_schema: {
       type: "object",
       properties: {
         query: { type: "string", description: "Words that occur in what you look for" },
-        tool: { type: "string", description: "Only messages of this tool" },
+        tool: { type: "string", description: "Only calls and results of this tool" },
+        agent: { type: "string", description: "Only messages that create or command this sub-agent, and its results" },
         from_message: { type: "integer", description: "First message number" },
-        to_message: { type: "integer", description: "Last message number" }
+        to_message: { type: "integer", description: "Last message number" },
+        from_time: { type: "string", description: "Earliest time, ISO 8601" },
+        to_time: { type: "string", description: "Latest time, ISO 8601" }
       },
-      required: ["query"],
       additionalProperties: false
     }
   },
   run: (input, { conversation }) =>
     decode(input).pipe(
-      Effect.mapError(() => ({ message: "recall_history takes { query: words, tool?, from_message?, to_message? }" })),
-      Effect.flatMap(({ from_message: from, query: words, to_message: to, tool }) =>
-        search.search(conversation, { words, tool, from, to, ...excerpts })
+      Effect.mapError(() => ({ message: usage })),
+      Effect.flatMap(({ agent, from_message: from, from_time, query: words, to_message: to, to_time, tool }) =>
+        search.search(conversation, {
+          words,
+          tool,
+          agent,
+          from,
+          to,
+          fromTime: millis(from_time),
+          toTime: endMillis(to_time),
+          ...excerpts
+        })
       ),
-      Effect.map((found) =>
-        found.length === 0
-          ? "Nothing in this conversation holds these words."
-          : found
-              .map(
-                ({ createdAt, excerpt, role, seq }) => `[message ${seq}, ${role}, ${when(createdAt)} UTC]\n${excerpt}`
-              )
-              .join("\n\n")
-      )
+      Effect.map(answer)
     )
 })

@@ -9,6 +9,7 @@ import { type Message, startsTurn } from "../../src/domain/Message.ts"
 export interface Probe {
   readonly conversation: string
   readonly kind: string
+  readonly question: string
   readonly answerKeywords: ReadonlyArray<string>
   readonly onlyBeforeLast30: boolean
 }
