@@ -105,12 +105,12 @@ const actionFact = (seq: number, block: ToolUseBlock, options: FactOptions): Fac
 const resultLines = (text: string, most: number): ReadonlyArray<string> => {
   const lines = text.split("\n").filter((line) => line.trim().length > 0 && !isListing(line))
   return lines
-    .map((line, index) => ({ line: oneLine(line), index, score: salience(line) + (isFailure(line) ? 4 : 0) }))
+    .map((line, index) => ({ line, index, score: salience(line) + (isFailure(line) ? 4 : 0) }))
     .filter(({ score }) => score >= 6)
     .sort((a, b) => b.score - a.score || b.index - a.index)
     .slice(0, most)
     .sort((a, b) => a.index - b.index)
-    .map(({ line }) => line)
+    .map(({ line }) => oneLine(line))
 }
 
 /** Answers of people to questions are worth as much as their prompts. */
@@ -125,9 +125,15 @@ const resultFacts = (
 ): ReadonlyArray<Fact> => {
   const text = clean(raw).trim()
   if (text.length === 0) return []
-  const flat = oneLine(text)
-  if (answered.test(head(flat, 200)))
-    return [{ seq, text: `- User answered: ${clip(flat, options.promptChars)}`, weight: 97 }]
+  if (answered.test(oneLine(head(text, 200)))) {
+    return [
+      {
+        seq,
+        text: `- User answered: ${clip(oneLine(head(text, 2 * options.promptChars)), options.promptChars)}`,
+        weight: 97
+      }
+    ]
+  }
   if (use !== undefined && options.agentTools.has(use.name)) {
     const id = agentId(text)
     return [
@@ -139,6 +145,8 @@ const resultFacts = (
       }))
     ]
   }
+  // White space folds: a text of twice the length may still be one line.
+  const flat = text.length <= 2 * options.lineChars ? oneLine(text) : text
   if (flat.length <= options.lineChars && !isChatter(flat)) {
     return [{ seq, text: `  → ${flat}`, weight: 34 + Math.min(45, 3 * salience(flat)) + (isError ? 15 : 0) }]
   }

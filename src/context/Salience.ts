@@ -9,22 +9,53 @@ const done =
   /\b(done|committed|created|pushed|merged|opened|fixed|added|removed|deleted|renamed|moved|updated|implemented|switched|published|released|deployed|installed|all [\w\s]{0,20}pass\w*|passes|passed|launched|finished|completed|resolved)\b/i
 const failure =
   /\b(error|errors|failed|failure|fatal|exception|traceback|panic(?:ked)?|denied|refused|not found|cannot|can'?t|unable|undefined|invalid|timed? ?out|conflict|missing|E[A-Z]{4,}|TS\d{4}|exit code [1-9]\d*)\b/i
-const identifiers: ReadonlyArray<readonly [RegExp, number]> = [
-  [/\bhttps?:\/\/[^\s)"'<>\]]+/, 6],
-  [/(?<![0-9a-zA-Z])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b/, 6],
-  [/\b(?:feat|feature|fix|bugfix|hotfix|chore|docs|refactor|release|test|ci)\/[\w.-]+/, 6],
-  [/\/(?:pull|issues|merge_requests|commit|releases|runs)\/[\w-]+/, 4],
-  [/\b\w*[iI][dD]s?["']?\s*[:=]\s*["']?[\w-]+/, 6],
-  [/\b[\w@.-]+@v?\d+\.\d+[\w.-]*/, 5],
-  [/(?:^|[\s`'"(])[\w.-]+(?:\/[\w.@-]+)+/, 2],
-  [/(?:^|[\s(])#\d+\b/, 4],
-  [/\bv?\d+\.\d+\.\d+\b/, 3],
-  [/\b\d{1,3}(?:\.\d{1,3}){3}\b/, 5],
-  [/`[^`\n]{2,80}`/, 3],
-  [/\*\*[^*\n]{2,80}\*\*/, 3],
-  [/\b\d+ (?:tests?|passed|failed|errors?|warnings?|files?|issues?|commits?|insertions?|usages?|matches)\b/i, 5],
-  [/["“][^"”\n]{3,60}["”]/, 1],
-  [/\b\d{2,}\b/, 1]
+/** Characters without which a pattern cannot match: one look at a line tells most patterns apart from it. */
+const digit = 1
+const slash = 2
+const colon = 4
+const hashSign = 8
+const backtick = 16
+const star = 32
+const quote = 64
+const at = 128
+
+const marks: ReadonlyArray<readonly [string, number]> = [
+  ["0123456789", digit],
+  ["/", slash],
+  [":=", colon],
+  ["#", hashSign],
+  ["`", backtick],
+  ["*", star],
+  ['"“', quote],
+  ["@", at]
+]
+
+const markOf = new Uint8Array(0x2020)
+for (const [chars, mark] of marks) for (const char of chars) markOf[char.charCodeAt(0)] = mark
+
+const marksIn = (line: string): number => {
+  let found = 0
+  for (let i = 0; i < line.length; i++) found |= markOf[line.charCodeAt(i)] ?? 0
+  return found
+}
+
+/** Pattern, what it is worth, and the marks it needs. */
+const identifiers: ReadonlyArray<readonly [RegExp, number, number]> = [
+  [/\bhttps?:\/\/[^\s)"'<>\]]+/, 6, slash | colon],
+  [/(?<![0-9a-zA-Z])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b/, 6, digit],
+  [/\b(?:feat|feature|fix|bugfix|hotfix|chore|docs|refactor|release|test|ci)\/[\w.-]+/, 6, slash],
+  [/\/(?:pull|issues|merge_requests|commit|releases|runs)\/[\w-]+/, 4, slash],
+  [/\b\w*[iI][dD]s?["']?\s*[:=]\s*["']?[\w-]+/, 6, colon],
+  [/\b[\w@.-]+@v?\d+\.\d+[\w.-]*/, 5, at | digit],
+  [/(?:^|[\s`'"(])[\w.-]+(?:\/[\w.@-]+)+/, 2, slash],
+  [/(?:^|[\s(])#\d+\b/, 4, hashSign | digit],
+  [/\bv?\d+\.\d+\.\d+\b/, 3, digit],
+  [/\b\d{1,3}(?:\.\d{1,3}){3}\b/, 5, digit],
+  [/`[^`\n]{2,80}`/, 3, backtick],
+  [/\*\*[^*\n]{2,80}\*\*/, 3, star],
+  [/\b\d+ (?:tests?|passed|failed|errors?|warnings?|files?|issues?|commits?|insertions?|usages?|matches)\b/i, 5, digit],
+  [/["“][^"”\n]{3,60}["”]/, 1, quote],
+  [/\b\d{2,}\b/, 1, digit]
 ]
 
 /** Lines that are listings of source text or tool chatter: they are on disk, not worth a summary's room. */
@@ -39,7 +70,10 @@ export const isChatter = (line: string): boolean => chatter.test(line)
 /** 0 for a line without anything to hold on to, about 20 for one full of ids and outcomes. */
 export const salience = (line: string): number => {
   let score = 0
-  for (const [pattern, weight] of identifiers) if (pattern.test(line)) score += weight
+  const has = marksIn(line)
+  for (const [pattern, weight, needs] of identifiers) {
+    if ((has & needs) === needs && pattern.test(line)) score += weight
+  }
   if (decision.test(line)) score += 4
   if (done.test(line)) score += 3
   if (failure.test(line)) score += 3
