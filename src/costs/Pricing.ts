@@ -59,7 +59,7 @@ const isDeclined = (parts: ReadonlyArray<Iteration>) => {
 
 /**
  * The iterations to price one by one, or none where the whole is priced at once: they count only when they add up to
- * the top level, which leaves out compactions always and advisors as it pleases.
+ * the top level, which leaves out compactions always (it is zero when there was nothing else) and advisors as it pleases.
  */
 const billedIterations = (usage: ApiUsage | undefined): ReadonlyArray<Iteration> => {
   if (usage === undefined || !Array.isArray(usage.iterations)) return []
@@ -68,7 +68,8 @@ const billedIterations = (usage: ApiUsage | undefined): ReadonlyArray<Iteration>
   const within = parts.filter(({ type }) => type !== "compaction")
   const messages = within.filter(({ type }) => type !== "advisor_message")
   const readings = [messages, within].flatMap((reading) => [reading, reading.filter((part) => !declined(part))])
-  return readings.some((reading) => reading.length > 0 && addsUpTo(usage, reading))
+  const onlyCompactions = within.length === 0 && addsUpTo(usage, [])
+  return onlyCompactions || readings.some((reading) => reading.length > 0 && addsUpTo(usage, reading))
     ? parts.filter((part) => !declined(part))
     : []
 }

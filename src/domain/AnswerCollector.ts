@@ -101,6 +101,7 @@ const blockStart = (state: CollectorState, event: StreamEvent): void => {
     return
   }
   state.blocks.push({ block: { ...block, type: block.type }, json: "" })
+  if (block.type === "compaction") state.outputChars += text(block.content).length
   const servedBy = block.type === "fallback" && isFields(block.to) ? block.to.model : undefined
   if (state.head !== undefined && typeof servedBy === "string") state.head.model = servedBy
 }

@@ -25,7 +25,8 @@ const unfold = (block: ContentBlock): readonly [ContentBlock, ReadonlyArray<Fiel
   if (toolInputs.has(block.type) && block.input !== undefined) {
     return [{ ...block, input: {} }, [{ type: "input_json_delta", partial_json: JSON.stringify(block.input) }]]
   }
-  if (block.type === "compaction") {
+  // A signed one was asked for by itself and comes whole.
+  if (block.type === "compaction" && typeof block.signature !== "string") {
     const encrypted = "encrypted_content" in block ? { encrypted_content: block.encrypted_content } : {}
     return [{ ...block, content: null }, [{ type: "compaction_delta", content: block.content ?? null, ...encrypted }]]
   }

@@ -53,3 +53,10 @@ export const fromApi = (u: ApiUsage): Usage => {
     output: u.output_tokens ?? 0
   }
 }
+
+const isCompaction = (u: unknown): u is ApiUsage =>
+  typeof u === "object" && u !== null && "type" in u && u.type === "compaction"
+
+/** Everything that upstream worked through: the wire's `usage`, and the compactions, which it never counts itself. */
+export const consumed = (u: ApiUsage): Usage =>
+  Array.isArray(u.iterations) ? u.iterations.filter(isCompaction).map(fromApi).reduce(add, fromApi(u)) : fromApi(u)

@@ -1,7 +1,7 @@
 import { Clock, Effect, Exit, Scope } from "effect"
 import type { Pass } from "../cache/PrefixGate.ts"
 import { type NanoUsd, zero as noMoney } from "../domain/Money.ts"
-import { add, zero as noUsage, type Usage } from "../domain/Usage.ts"
+import { add, fromApi, zero as noUsage, promptTokens, type Usage } from "../domain/Usage.ts"
 import type { Reservation } from "../limits/TokenRateLimiter.ts"
 import { type Billed, type Bookkeeping, rawTokensOf } from "./Bookkeeping.ts"
 import type { Expected } from "./Forecast.ts"
@@ -33,7 +33,7 @@ export interface Holding {
   readonly scope: Scope.Closeable
   /** Milliseconds since the epoch. */
   readonly sentAt: number
-  /** Told the usage of a whole answer. */
+  /** Told the usage of a whole answer, without compactions. */
   readonly onWhole: (usage: Usage) => void
 }
 
@@ -58,13 +58,15 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
 
   const settle: Account["settle"] = Effect.fnUntraced(function* (billed) {
     if (closed !== undefined) return closed
-    const { partial, usage } = billed
+    const { api, partial, usage } = billed
     yield* books.settleTokens(reservation, add(usage, lost))
     yield* Scope.close(scope, Exit.void)
     const cost = yield* books.settleMoney(job, billed)
-    if (!partial) {
-      onWhole(usage)
-      yield* books.learn(job, usage)
+    // A compaction's figures are not those of the prompt.
+    const answered = api === undefined ? usage : fromApi(api)
+    if (!partial && promptTokens(answered) > 0) {
+      onWhole(answered)
+      yield* books.learn(job, answered)
     }
     closed = yield* books.tell(job, rawTokensOf(job, usage), yield* outcome(usage, cost, partial ? "partial" : "ok"))
     return closed

@@ -3,7 +3,7 @@ import { free, type Pass, PrefixGate } from "../cache/PrefixGate.ts"
 import type { BudgetExceeded } from "../costs/CostTracker.ts"
 import type { ApiUsage } from "../domain/MessagesRequest.ts"
 import { zero as noMoney } from "../domain/Money.ts"
-import { fromApi, zero as noUsage } from "../domain/Usage.ts"
+import { consumed, zero as noUsage } from "../domain/Usage.ts"
 import type { RateLimitError } from "../limits/TokenRateLimiter.ts"
 import { ModelRouter } from "../models/ModelRouter.ts"
 import { Settings } from "../Settings.ts"
@@ -82,7 +82,7 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
     })
 
   const saved: Accounts["saved"] = Effect.fnUntraced(function* (job, api, cache) {
-    const usage = fromApi(api)
+    const usage = consumed(api)
     const savedNanoUsd = yield* books.saveMoney(job, { usage, partial: false, api })
     return yield* books.tell(job, rawTokensOf(job, usage), {
       usage: noUsage,

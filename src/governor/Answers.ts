@@ -1,6 +1,6 @@
 import { Effect, Exit, Fiber } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
-import { fromApi } from "../domain/Usage.ts"
+import { consumed } from "../domain/Usage.ts"
 import type { Base } from "./Base.ts"
 import { makeAttempts } from "./Billing.ts"
 import type { GovernedAnswer, GovernorError } from "./Governed.ts"
@@ -32,7 +32,7 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
     yield* account.begun
     const { headers, message } = exit.value
     const whole = Effect.suspend(() =>
-      account.settle({ usage: fromApi(message.usage), partial: false, api: message.usage })
+      account.settle({ usage: consumed(message.usage), partial: false, api: message.usage })
     )
     const settlement = yield* Effect.onError(whole, (cause) => failed(cause))
     yield* reception.store(job, message)

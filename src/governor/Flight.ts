@@ -2,9 +2,11 @@ import { Cause, Channel, Effect, Exit, Fiber, Pull, Scope, Stream } from "effect
 import type { ClaudeStream } from "../claude/Claude.ts"
 import { ClaudeError, StreamBroken } from "../claude/ClaudeError.ts"
 import type { StreamEvent } from "../domain/MessagesRequest.ts"
+import { promptTokens } from "../domain/Usage.ts"
 import type { Account } from "./Account.ts"
 import type { Base } from "./Base.ts"
 import { type Attempts, makeAttempts } from "./Billing.ts"
+import type { Billed } from "./Bookkeeping.ts"
 import type { GovernorError } from "./Governed.ts"
 import { callOptions, type Job } from "./Job.ts"
 import { type Landed, type Landing, makeLanding } from "./Landing.ts"
@@ -46,12 +48,19 @@ const endedEarly = new ClaudeError({
   reason: new StreamBroken({ detail: "it ended before message_start", body: null })
 })
 
+/** What was received; where upstream has not said what the prompt costs (a compaction tells it last), the estimate. */
+const received = ({ account, meter }: Call): Billed => {
+  const billed = meter.billed(true)
+  if (promptTokens(billed.usage) > 0) return billed
+  return { usage: account.guess(Math.max(billed.usage.output, account.expected.output)), partial: true }
+}
+
 /** Aborts first, then counts: whoever left must not keep upstream writing. */
-const abandon = ({ account, attempts, landing, meter, upstream }: Call, cause: Cause.Cause<unknown>) =>
-  Effect.andThen(
-    Scope.close(upstream, Exit.failCause(cause)),
-    landing.land(Effect.suspend(() => (meter.started() ? account.settle(meter.billed(true)) : attempts.failed(cause))))
-  )
+const abandon = (call: Call, cause: Cause.Cause<unknown>) => {
+  const { account, attempts, landing, meter, upstream } = call
+  const counted = Effect.suspend(() => (meter.started() ? account.settle(received(call)) : attempts.failed(cause)))
+  return Effect.andThen(Scope.close(upstream, Exit.failCause(cause)), landing.land(counted))
+}
 
 /** Reads on. Settles before the last event goes out: who has seen the end sees the books closed. */
 const reading = (call: Call, pull: Next): Next => {

@@ -40,6 +40,9 @@ const betasOf = ({ headers }: RunOptions): ReadonlyArray<string> => {
   return betas === undefined ? [] : betas.split(",").map((beta) => beta.trim())
 }
 
+/** A compaction is signed for the conversation that asked for it. */
+const isCompacting = ({ compaction }: MessagesRequest): boolean => compaction !== undefined && compaction !== null
+
 /** What else must be equal for two requests to share an answer. */
 const shareOf = (options: RunOptions): ReadonlyArray<string> => {
   const scope = scopeOf(options)
@@ -76,7 +79,7 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
       : Effect.map(catalog.resolve(request.model), (model) => ({ ...stay(request), model }))
 
   const keyOf = (request: MessagesRequest, caller: Caller, options: RunOptions) =>
-    enabled.responseCache && options.cache !== "off"
+    enabled.responseCache && options.cache !== "off" && !isCompacting(request)
       ? degraded.attempt(
           "response cache (key)",
           (): string | undefined => cache.key(request, caller.tenant, shareOf(options)) || undefined,

@@ -1,6 +1,6 @@
 import { makeCollector } from "../domain/AnswerCollector.ts"
 import type { AssistantMessage, StreamEvent } from "../domain/MessagesRequest.ts"
-import { fromApi, zero as noUsage } from "../domain/Usage.ts"
+import { consumed, zero as noUsage } from "../domain/Usage.ts"
 import type { TokenizerGeneration } from "../models/ModelCatalog.ts"
 import type { Billed } from "./Bookkeeping.ts"
 
@@ -36,7 +36,7 @@ export const makeStreamMeter = (tokenizer: TokenizerGeneration): StreamMeter => 
     },
     billed: (partial) => {
       const { message, outputChars } = collector.collected()
-      const usage = message === undefined ? noUsage : fromApi(message.usage)
+      const usage = message === undefined ? noUsage : consumed(message.usage)
       const seen = partial ? Math.ceil(outputChars / charsPerToken[tokenizer]) : 0
       return { usage: { ...usage, output: Math.max(usage.output, seen) }, partial, api: message?.usage }
     },

@@ -29,6 +29,7 @@ const isTooLong = ({ contextWindow }: Model, { max_tokens, messages, system, too
  */
 export const refusal = (model: Model, request: MessagesRequest): string | undefined => {
   const { id } = model
+  if (request.compaction !== undefined && request.compaction !== null) return "did not write what is to be compacted"
   if (request.max_tokens > model.maxOutput) return `cannot write ${request.max_tokens} tokens`
   const thinking = typeOf(request.thinking)
   if (thinking === "enabled" && /(fable|mythos|opus|sonnet|haiku)-5|opus-4-[78]/.test(id)) {

@@ -1,6 +1,7 @@
 import type { Message } from "../domain/Message.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
 import { cacheControlRules } from "./rules/cacheControl.ts"
+import { compactionRules } from "./rules/compaction.ts"
 import { contentRules } from "./rules/content.ts"
 import { modelRules } from "./rules/models.ts"
 import { sequenceRules } from "./rules/sequence.ts"
@@ -22,6 +23,8 @@ export interface ValidatedRequest {
 export interface ValidateOptions {
   /** The `anthropic-version` header: `2026-10-21` refuses sampling parameters, older versions take them. */
   readonly version?: string | undefined
+  /** The values of the `anthropic-beta` header: what needs one is refused without. Not looked at when left out. */
+  readonly betas?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -35,9 +38,11 @@ export interface ValidateOptions {
 export const validate = (request: ValidatedRequest, options?: ValidateOptions): ReadonlyArray<Violation> => {
   const checked: Checked = { request, system: request.system ?? [], tools: request.tools ?? [] }
   const sequence = sequenceRules(checked)
+  const compaction = compactionRules(checked, options?.betas)
   // Without messages nothing else has a meaning.
-  if (request.messages.length === 0) return sequence
+  if (request.messages.length === 0) return [...compaction, ...sequence]
   return [
+    ...compaction,
     ...modelRules(checked, options?.version),
     ...toolRules(checked),
     ...sequence,

@@ -92,7 +92,10 @@ const walkBlock = (block: ContentBlock, textItem: Item, sink: Sink): void => {
     sink.text(stringOf(block.name))
     walkInput(block.input, sink)
   } else if (isToolResult(block)) walkResult(block, sink)
-  else if (block.type === "thinking" || block.type === "redacted_thinking") walkThinking(block, sink)
+  else if (block.type === "compaction" && typeof block.content === "string") {
+    sink.count(textItem, 1)
+    sink.text(block.content)
+  } else if (block.type === "thinking" || block.type === "redacted_thinking") walkThinking(block, sink)
   else walkInner(block, sink)
 }
 

@@ -32,6 +32,14 @@ export type Rule =
   | "cache_order"
   | "cache_misplaced"
   | "cache_ttl"
+  | "compaction_beta"
+  | "compaction_parameter"
+  | "compaction_combined"
+  | "compaction_incomplete_turn"
+  | "compaction_nothing_to_summarize"
+  | "compaction_block_misplaced"
+  | "compaction_block_ambiguous"
+  | "compaction_block_fields"
 
 /** A broken rule; `message` is the whole text of the 400, path included. */
 export interface Violation {

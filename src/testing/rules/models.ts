@@ -8,6 +8,10 @@ export const acceptsPrefill = (model: string): boolean =>
 export const acceptsSystemMessages = (model: string): boolean =>
   /(fable|mythos)-[5-9]|opus-(4-8|[5-9])|(sonnet|haiku)-5-5/.test(model)
 
+/** From Opus 4.6 and Sonnet 4.6 on. */
+export const acceptsCompaction = (model: string): boolean =>
+  /(fable|mythos|opus|sonnet|haiku)-[5-9]|mythos-preview|opus-4-[678]|sonnet-4-6/.test(model)
+
 const refusesThinkingBudget = (model: string): boolean => /(fable|mythos|opus|sonnet|haiku)-5|opus-4-[78]/.test(model)
 const refusesThinkingOff = (model: string): boolean => /fable|mythos|(opus|sonnet)-5-5/.test(model)
 const refusesForcedTool = (model: string): boolean => /(opus|sonnet)-5-5|(fable|mythos)-5-1/.test(model)

@@ -1,3 +1,4 @@
+import { asksForCompaction } from "./compaction.ts"
 import { acceptsPrefill, acceptsSystemMessages } from "./models.ts"
 import { type Checked, type MergedTurn, merged, type Violation, violation } from "./Violation.ts"
 
@@ -73,6 +74,7 @@ export const sequenceRules = ({ request }: Checked): ReadonlyArray<Violation> =>
       : []),
     ...first(turns),
     ...systemPlacement(model, turns),
-    ...last(model, turns)
+    // What is to be compacted may end with an answer.
+    ...(asksForCompaction(request) ? [] : last(model, turns))
   ]
 }

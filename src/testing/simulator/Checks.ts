@@ -1,12 +1,15 @@
 import { isMessage } from "../../domain/Message.ts"
 import type { MessagesRequest } from "../../domain/MessagesRequest.ts"
-import { type ValidatedRequest, validate } from "../ApiRules.ts"
+import { type Rule, type ValidatedRequest, validate } from "../ApiRules.ts"
+import { onDemandBeta } from "../rules/compaction.ts"
+import { brokenSeal } from "./CompactionSeal.ts"
 import { type SimulatedModel, simulatedModel } from "./SimulatedModel.ts"
 
 /** Why a body is refused: the status and the text of its error. */
 export interface Refused {
   readonly status: number
   readonly message: string
+  readonly errorCode?: string | undefined
 }
 
 export interface Accepted<A> {
@@ -17,6 +20,14 @@ export interface Accepted<A> {
 type Body = Readonly<Record<string, unknown>>
 
 const refused = (message: string, status = 400): Refused => ({ status, message })
+
+/** Rules that upstream names in `error.details.error_code`, by the same names. */
+const coded: ReadonlySet<Rule> = new Set<Rule>([
+  "compaction_incomplete_turn",
+  "compaction_nothing_to_summarize",
+  "compaction_block_misplaced",
+  "compaction_block_ambiguous"
+])
 
 const isArrayOfObjects = (u: unknown): boolean =>
   Array.isArray(u) && u.every((item) => typeof item === "object" && item !== null)
@@ -41,29 +52,41 @@ const outputLimit = (body: Body, model: SimulatedModel): Refused | undefined =>
       )
     : undefined
 
-const check = (body: Body, version: string | undefined, needsMaxTokens: boolean): Refused | SimulatedModel => {
+type Headers = Readonly<Record<string, string>>
+
+const structure = (request: ValidatedRequest, headers: Headers): Refused | undefined => {
+  const betas = (headers["anthropic-beta"] ?? "").split(",").map((beta) => beta.trim())
+  const violation = validate(request, { version: headers["anthropic-version"], betas })[0]
+  if (violation !== undefined) {
+    const { message, rule } = violation
+    return { ...refused(message), ...(coded.has(rule) ? { errorCode: rule } : {}) }
+  }
+  const broken = brokenSeal(request.messages, betas.includes(onDemandBeta))
+  return broken && { ...broken, status: 400 }
+}
+
+const check = (body: Body, headers: Headers, needsMaxTokens: boolean): Refused | SimulatedModel => {
   const misshapen = shape(body, needsMaxTokens)
   if (misshapen !== undefined) return misshapen
   const name = String(body.model)
   const model = simulatedModel(name)
   if (model === undefined) return refused(`model: ${name}`, 404)
   // Every required field was checked above.
-  const violation = validate(body as unknown as ValidatedRequest, { version })[0]
-  return violation === undefined ? (outputLimit(body, model) ?? model) : refused(violation.message)
+  return structure(body as unknown as ValidatedRequest, headers) ?? outputLimit(body, model) ?? model
 }
 
 export const isRefused = (u: object): u is Refused => "status" in u
 
 /** A Messages body that upstream would accept, or why not. */
-export const checkMessages = (body: Body, version: string | undefined): Refused | Accepted<MessagesRequest> => {
-  const model = check(body, version, true)
+export const checkMessages = (body: Body, headers: Headers): Refused | Accepted<MessagesRequest> => {
+  const model = check(body, headers, true)
   // `check` made sure of `model`, `max_tokens` and `messages`.
   return isRefused(model) ? model : { request: body as unknown as MessagesRequest, model }
 }
 
 /** The same for `count_tokens`. */
-export const checkCount = (body: Body, version: string | undefined): Refused | Accepted<ValidatedRequest> => {
-  const model = check(body, version, false)
+export const checkCount = (body: Body, headers: Headers): Refused | Accepted<ValidatedRequest> => {
+  const model = check(body, headers, false)
   // `check` made sure of `model` and `messages`.
   return isRefused(model) ? model : { request: body as unknown as ValidatedRequest, model }
 }

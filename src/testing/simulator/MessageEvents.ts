@@ -46,21 +46,25 @@ const blockEvents = (block: ContentBlock, index: number, chars: number | undefin
   ]
 }
 
-/** What `message_start` tells: everything about the prompt, and a stub for the output. */
-const atStart = (message: AssistantMessage): AssistantMessage => ({
-  ...message,
-  content: [],
-  stop_reason: null,
-  stop_sequence: null,
-  usage: { ...message.usage, output_tokens: Math.min(1, message.usage.output_tokens ?? 0) }
-})
+/** What `message_start` tells: everything about the prompt, and a stub for the output; nothing of what comes first. */
+const atStart = (message: AssistantMessage): AssistantMessage => {
+  const { iterations: _, ...usage } = message.usage
+  return {
+    ...message,
+    content: [],
+    stop_reason: null,
+    stop_sequence: null,
+    usage: { ...usage, output_tokens: Math.min(1, usage.output_tokens ?? 0) }
+  }
+}
 
 /** What `message_delta` repeats: cumulative totals, without the split by lifetime. */
 const atEnd = (usage: ApiUsage): ApiUsage => ({
   input_tokens: usage.input_tokens ?? 0,
   cache_creation_input_tokens: usage.cache_creation_input_tokens ?? 0,
   cache_read_input_tokens: usage.cache_read_input_tokens ?? 0,
-  output_tokens: usage.output_tokens ?? 0
+  output_tokens: usage.output_tokens ?? 0,
+  ...(usage.iterations === undefined ? {} : { iterations: usage.iterations })
 })
 
 /**

@@ -2,15 +2,18 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 import { ClaudeError, Unreachable } from "../../claude/ClaudeError.ts"
 import type { Events, Reply, Whole } from "../../claude/Wire.ts"
 import type { AssistantMessage, MessagesRequest } from "../../domain/MessagesRequest.ts"
+import { consumed } from "../../domain/Usage.ts"
+import { asksForCompaction } from "../rules/compaction.ts"
 import { type Accepted, checkCount, checkMessages, isRefused } from "./Checks.ts"
+import { compacted, compactionPrompt, summaryOf } from "./Compaction.ts"
 import { errorReply } from "./Errors.ts"
 import { eventScript } from "./EventScript.ts"
 import type { Fault } from "./Faults.ts"
 import { generate, promptUsage } from "./Generation.ts"
 import { type Meter, pause, play, silence } from "./Playback.ts"
-import { layOut } from "./Prompt.ts"
+import { continued, layOut } from "./Prompt.ts"
 import type { CachePlan } from "./PromptCache.ts"
-import { respond } from "./Responder.ts"
+import { respond, say } from "./Responder.ts"
 import { keyOf, type SimulatedCall, type State } from "./State.ts"
 import { loadTokenizer } from "./Tokenizer.ts"
 
@@ -41,10 +44,13 @@ const admit = Effect.fnUntraced(function* (
   fault: Fault | undefined
 ): Effect.fn.Return<Admitted | Whole> {
   const requestId = state.id("req")
-  const accepted = checkMessages(call.body, call.headers["anthropic-version"])
-  if (isRefused(accepted)) return errorReply(accepted.status, accepted.message, requestId)
+  const accepted = checkMessages(call.body, call.headers)
+  if (isRefused(accepted)) return errorReply(accepted.status, accepted.message, requestId, accepted)
   const { model, request } = accepted
-  const prompt = layOut(request, model, yield* loadTokenizer)
+  const tokenizer = yield* loadTokenizer
+  const prompt = asksForCompaction(request)
+    ? continued(layOut(request, model, tokenizer), compactionPrompt(request), model, tokenizer)
+    : layOut(request, model, tokenizer)
   if (prompt.tokens > model.contextWindow) {
     return errorReply(400, `prompt is too long: ${prompt.tokens} tokens > ${model.contextWindow} maximum`, requestId)
   }
@@ -109,7 +115,7 @@ const atOnce = Effect.fnUntraced(function* (
   meter: Meter,
   millisPerToken: number
 ): Effect.fn.Return<Whole, ClaudeError> {
-  const tokens = message.usage.output_tokens ?? 0
+  const tokens = consumed(message.usage).output
   const start = yield* Clock.currentTimeMillis
   yield* pause(tokens * millisPerToken).pipe(
     // What was generated before the client went away is charged.
@@ -127,6 +133,23 @@ const atOnce = Effect.fnUntraced(function* (
 })
 
 const millis = (input: Duration.Input | undefined): number => Duration.toMillis(Duration.fromInputUnsafe(input ?? 0))
+
+/** What the model answers: a summary, where the history is to be compacted. */
+const answered = Effect.fnUntraced(function* (
+  state: State,
+  { accepted: { model, request }, plan }: Admitted,
+  messageId: string
+): Effect.fn.Return<AssistantMessage> {
+  const common = { request, model, tokenizer: yield* loadTokenizer, bill: plan.bill, messageId }
+  const scripted = state.answers.shift()
+  return asksForCompaction(request)
+    ? compacted({ ...common, answer: scripted ?? state.options.rule?.(request) ?? say(summaryOf(request)) })
+    : generate({
+        ...common,
+        answer: scripted ?? respond(request, state.options.rule),
+        toolUseId: () => state.id("toolu")
+      })
+})
 
 /** `POST /v1/messages`. */
 export const messagesCall = Effect.fnUntraced(function* (
@@ -149,18 +172,9 @@ export const messagesCall = Effect.fnUntraced(function* (
   if (fault?._tag === "Hang" || firstByte > call.answerMillis) return yield* silence(call.answerMillis)
   yield* pause(firstByte)
   admitted.plan.commit()
-  const { model, request } = admitted.accepted
-  const message = generate({
-    answer: state.answers.shift() ?? respond(request, state.options.rule),
-    request,
-    model,
-    tokenizer: yield* loadTokenizer,
-    bill: admitted.plan.bill,
-    messageId,
-    toolUseId: () => state.id("toolu")
-  })
+  const message = yield* answered(state, admitted, messageId)
   const perToken = millis(state.options.perToken)
-  return request.stream === true
+  return admitted.accepted.request.stream === true
     ? streamed(admitted, message, meter, perToken)
     : yield* atOnce(admitted, message, meter, perToken)
 })
@@ -168,8 +182,8 @@ export const messagesCall = Effect.fnUntraced(function* (
 /** `POST /v1/messages/count_tokens`: free, unlimited, without the cache. */
 export const countCall = Effect.fnUntraced(function* (state: State, call: SimulatedCall): Effect.fn.Return<Whole> {
   const requestId = state.id("req")
-  const accepted = checkCount(call.body, call.headers["anthropic-version"])
-  if (isRefused(accepted)) return errorReply(accepted.status, accepted.message, requestId)
+  const accepted = checkCount(call.body, call.headers)
+  if (isRefused(accepted)) return errorReply(accepted.status, accepted.message, requestId, accepted)
   const prompt = layOut(accepted.request, accepted.model, yield* loadTokenizer)
   return whole({ input_tokens: prompt.tokens }, { "request-id": requestId })
 })

@@ -112,3 +112,14 @@ export const layOut = (request: ValidatedRequest, model: SimulatedModel, tokeniz
   const positions = withAutomatic(request, [...head, ...chain(start, pieces, head.at(-1))])
   return { positions, tokens: positions.at(-1)?.tokens ?? 0 }
 }
+
+/** A laid out prompt with text of upstream's own behind it, which no breakpoint covers. */
+export const continued = (
+  { positions, tokens }: Prompt,
+  text: string,
+  model: SimulatedModel,
+  tokenizer: Tokenizer
+): Prompt => ({
+  positions,
+  tokens: tokens + perMessage + scaled({ text: tokenizer.text(text), fixed: 0 }, model.scale)
+})

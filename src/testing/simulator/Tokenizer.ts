@@ -56,6 +56,8 @@ const make = (encode: (text: string) => number): Tokenizer => {
       return { text: own.text, fixed: own.fixed + perToolBlock }
     }
     if (block.type === "image" || block.type === "document") return { text: 0, fixed: perImage }
+    // The signature is not read.
+    if (block.type === "compaction") return { text: text(String(block.content ?? "")), fixed: 0 }
     return block.type === "thinking"
       ? { text: text(String(block.thinking ?? "")), fixed: 0 }
       : { text: json(block), fixed: 0 }
