@@ -15,6 +15,7 @@ import { makeBench } from "../../src/cli/replay/run.ts"
 import { parseTranscripts, type Transcript } from "../../src/cli/replay/Transcript.ts"
 import { cacheLifetimeMillis, type Decision, type Situation } from "../../src/context/CompactionPolicy.ts"
 import { data, prompts, readProbes, recalledBy } from "./probes.ts"
+import { breathing, layerWritten } from "./written.ts"
 
 /** Compacts at a fixed size, and when the cache is cold. */
 const fixed =
@@ -114,6 +115,50 @@ const regret = Effect.fnUntraced(function* (logs: ReadonlyArray<Transcript>, mad
   )
 })
 
+/** Light and heavy work of a compaction of a hundred messages that nobody has looked at before: processor milliseconds. */
+const hundred = Effect.fnUntraced(function* (logs: ReadonlyArray<Transcript>, { bench }: Made) {
+  const times: Array<number> = []
+  for (const { messages } of [...logs, ...logs]) {
+    for (let from = 0; from + 100 <= messages.length; from += 100) {
+      const run = messages.slice(from, from + 100)
+      const started = process.cpuUsage().user
+      for (const [detail, maxTokens] of [
+        ["light", 3_000],
+        ["heavy", 600]
+      ] as const) {
+        for (let i = 0; i < 100; i += 20) {
+          yield* bench.summarizer.summarize({
+            conversation: "bench",
+            detail,
+            messages: run.slice(i, i + 20),
+            maxTokens,
+            model: bench.model
+          })
+        }
+      }
+      times.push((process.cpuUsage().user - started) / 1000)
+    }
+  }
+  const warm = times.slice(times.length / 2).sort((a, b) => a - b)
+  const at = (share: number) => (warm[Math.floor(warm.length * share)] ?? 0).toFixed(1)
+  yield* Console.log(
+    `light and heavy summaries of 100 messages: median ${at(0.5)} ms, p90 ${at(0.9)} ms of processor time`
+  )
+})
+
+/** The same table row with summaries that the simulator wrote in the background, through the Governor. */
+const written = Effect.fnUntraced(function* (logs: ReadonlyArray<Transcript>, model: string) {
+  const made = yield* makeBench(model, 0)
+  const probes = readProbes()
+  const hard = probes.filter((p) => p.onlyBeforeLast30)
+  const none = yield* total(policies.none, logs, made)
+  const sum = yield* total(breathing, logs, made)
+  const { recalled } = yield* recalledBy(breathing, probes, made.bench)
+  yield* Console.log(
+    `summaries by the simulator: ${share(sum.sentTokens, none.sentTokens)} of the tokens, ${share(sum.inputNanoUsd, none.inputNanoUsd)} of the input dollars, hard recall ${share(hard.filter((p) => recalled.has(p)).length, hard.length)}, largest request ${sum.maxRequestTokens}`
+  )
+}, Effect.provide(layerWritten))
+
 const main = Effect.gen(function* () {
   const logs = transcripts()
   if (logs.length === 0)
@@ -124,6 +169,8 @@ const main = Effect.gen(function* () {
     yield* Console.log(`\n${made.bench.model}, summaries without a model`)
     yield* table(logs, made)
     yield* regret(logs, made)
+    yield* hundred(logs, made)
+    yield* written(logs, model)
   }
 })
 

@@ -1,5 +1,6 @@
 import { type ContentBlock, isText, isToolResult, type Message } from "../../domain/Message.ts"
 import type { MessagesRequest } from "../../domain/MessagesRequest.ts"
+import { askedSchema, structured } from "./Structured.ts"
 
 /** An answer before it is counted: its blocks, and optionally why it stopped and how many tokens it took. */
 export interface Answer {
@@ -83,6 +84,11 @@ const forced: Rule = (request) => {
     : undefined
 }
 
+const formatted: Rule = (request) => {
+  const schema = askedSchema(request)
+  return schema === undefined ? undefined : say(structured(schema, textOf(lastUser(request))))
+}
+
 const echo = (request: MessagesRequest): Answer => {
   const message = lastUser(request)
   const asked = textOf(message).trim()
@@ -98,8 +104,9 @@ const echo = (request: MessagesRequest): Answer => {
  * 2. `[[tool:NAME {json}]]` in the last user text, when such a tool is offered: a call of it; several make parallel calls;
  * 3. a forced `tool_choice`: a call with empty input;
  * 4. `[[tokens:N]]` in the last user text: filler billed as exactly N output tokens;
- * 5. after a tool result: "The tool answered: …";
- * 6. otherwise: "Simulated answer to: …" with the first 200 characters of the last user text.
+ * 5. a JSON schema (`output_config.format`): an object that follows it, its strings taken from the last user text;
+ * 6. after a tool result: "The tool answered: …";
+ * 7. otherwise: "Simulated answer to: …" with the first 200 characters of the last user text.
  */
 export const respond = (request: MessagesRequest, rule: Rule | undefined): Answer =>
-  rule?.(request) ?? directed(request) ?? forced(request) ?? filler(request) ?? echo(request)
+  rule?.(request) ?? directed(request) ?? forced(request) ?? filler(request) ?? formatted(request) ?? echo(request)
