@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Exit, Latch, Scope, Semaphore } from "effect"
+import { Clock, Duration, Effect, Exit, Latch, Scope } from "effect"
 import type { Event } from "../domain/Event.ts"
 import type { Usage } from "../domain/Usage.ts"
 import { Admission } from "./Admission.ts"
@@ -28,7 +28,9 @@ class Limiter {
   readonly admission: Admission
   readonly bell = Latch.makeUnsafe()
   private readonly clock: Clock.Clock
-  private readonly slots: Semaphore.Semaphore
+  /** Nobody need be asked but the rules: whoever may go at once is admitted when it comes. */
+  private readonly isPrompt: boolean
+  private freeSlots: number
   private readonly rates: Rates
   private readonly changed: () => void
   /** The request rate lets nobody through before then. */
@@ -39,9 +41,9 @@ class Limiter {
     this.clock = deps.clock
     this.rates = deps.rates
     this.changed = deps.changed
-    this.slots = Semaphore.makeUnsafe(
-      admission.limits.enforced ? admission.limits.maxInFlight : Number.POSITIVE_INFINITY
-    )
+    const { enforced, maxInFlight, requestsPerMinute } = admission.limits
+    this.isPrompt = !enforced || requestsPerMinute === null
+    this.freeSlots = enforced ? maxInFlight : Number.POSITIVE_INFINITY
   }
 
   /** Milliseconds of a clock that never goes back, whatever happens to the wall clock. */
@@ -69,16 +71,15 @@ class Limiter {
       Effect.flatMap(Effect.scope, (scope) => {
         const ticket = this.admission.enqueue(this.now(), request)
         if ("reason" in ticket) return Effect.fail(this.error(request.model, ticket))
+        if (this.isPrompt) this.admitReady()
+        if (ticket.state === "admitted")
+          return Effect.as(Scope.addFinalizer(scope, this.close(ticket)), granted(ticket))
         this.bell.openUnsafe()
         // From here on the ticket is closed exactly once: right away when the wait ends badly, else with the scope.
         return restore(this.turn(ticket, request)).pipe(
           Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : this.close(ticket))),
           Effect.andThen(Scope.addFinalizer(scope, this.close(ticket))),
-          Effect.map(() => ({
-            id: ticket.id,
-            model: ticket.model,
-            waitedMillis: Math.round(ticket.admittedAt - ticket.arrivedAt)
-          }))
+          Effect.map(() => granted(ticket))
         )
       })
     )
@@ -99,7 +100,8 @@ class Limiter {
   get run(): Effect.Effect<never> {
     const round = Effect.suspend(() => {
       this.bell.closeUnsafe()
-      return Effect.flatMap(this.admitAll, (until) => {
+      const admitted = this.isPrompt ? Effect.sync(() => this.admitReady()) : this.admitAll
+      return Effect.flatMap(admitted, (until) => {
         if (until === Number.POSITIVE_INFINITY) return this.bell.await
         const millis = Math.max(1, Math.ceil(until - this.now()))
         return Effect.timeoutOption(this.bell.await, Duration.millis(millis))
@@ -120,31 +122,53 @@ class Limiter {
     for (const entry of this.admission.backlog.entries()) entry.value.notify?.()
   })
 
-  /** Admits everybody who may go; answers when to ask again. */
+  /** The next one whom the rules let go; those who never may are sent away. */
+  private nextTicket(now: number): Ticket | undefined {
+    for (;;) {
+      const ticket = this.admission.next(now)
+      const refusal = ticket && this.admission.tooLarge(ticket.load, ticket.upstream)
+      if (ticket === undefined || refusal === undefined) return ticket
+      this.dismiss(ticket, refusal)
+    }
+  }
+
+  /** Admits everybody who may go, without asking the request rate; answers when to ask again. */
+  private admitReady(): number {
+    for (;;) {
+      const now = this.now()
+      const ticket = this.nextTicket(now)
+      if (ticket === undefined) return this.admission.wakeAt
+      if (this.freeSlots < 1) return Number.POSITIVE_INFINITY
+      this.freeSlots--
+      this.admit(ticket)
+    }
+  }
+
+  /** The same, asking the request rate. */
   private readonly admitAll: Effect.Effect<number> = Effect.gen({ self: this }, function* () {
     for (;;) {
       const now = this.now()
-      const ticket = this.admission.next(now)
+      const ticket = this.nextTicket(now)
       if (ticket === undefined) return this.admission.wakeAt
-      const refusal = this.admission.tooLarge(ticket.load, ticket.upstream)
-      if (refusal !== undefined) {
-        this.dismiss(ticket, refusal)
-        continue
-      }
       if (now < this.rateReadyAt) return this.rateReadyAt
-      if (!(yield* this.slots.takeIfAvailable(1))) return Number.POSITIVE_INFINITY
+      if (this.freeSlots < 1) return Number.POSITIVE_INFINITY
+      this.freeSlots--
       const wait = yield* this.rates.all.take("requests")
       this.rateReadyAt = wait > 0 ? now + wait : now
       // Asking the rate may have taken time, in which the request may have been given up.
       if (wait > 0 || ticket.state !== "waiting") {
-        yield* this.slots.release(1)
+        this.freeSlots++
         continue
       }
-      this.admission.admit(this.now(), ticket)
-      ticket.notify?.()
-      this.changed()
+      this.admit(ticket)
     }
   })
+
+  private admit(ticket: Ticket): void {
+    this.admission.admit(this.now(), ticket)
+    ticket.notify?.()
+    this.changed()
+  }
 
   private dismiss(ticket: Ticket, refusal: Refusal): void {
     ticket.refusal = refusal
@@ -170,11 +194,10 @@ class Limiter {
   }
 
   private close(ticket: Ticket): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const held = this.admission.close(this.now(), ticket)
+    return Effect.sync(() => {
       // The bell comes last: who is woken must find the slot free.
-      const stir = Effect.sync(() => this.stir())
-      return held ? Effect.andThen(this.slots.release(1), stir) : stir
+      if (this.admission.close(this.now(), ticket)) this.freeSlots++
+      this.stir()
     })
   }
 
@@ -188,6 +211,12 @@ class Limiter {
     return new RateLimitError({ reason, model, message, retryAfterMillis: reason === "TooLarge" ? 0 : wait })
   }
 }
+
+const granted = ({ admittedAt, arrivedAt, id, model }: Ticket): Reservation => ({
+  id,
+  model,
+  waitedMillis: Math.round(admittedAt - arrivedAt)
+})
 
 /** The service's methods, on `limits`, telling `publish`. */
 export const makeLimiter = Effect.fnUntraced(function* (
