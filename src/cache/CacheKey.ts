@@ -85,7 +85,7 @@ const makeChain = () => {
   }
 }
 
-const apart: ReadonlySet<string> = new Set(["messages", "system", "tools", "stream", "cache_control"])
+const apart: ReadonlySet<string> = new Set(["messages", "system", "tools", "stream", "cache_control", "diagnostics"])
 
 const parameters = (request: MessagesRequest): string => {
   const rest: Record<string, unknown> = {}
@@ -129,7 +129,7 @@ export type CacheKey = (request: MessagesRequest, tenant: string, betas?: Readon
 
 /**
  * Makes the function that names a request: the hex SHA-256 of its canonical form, its tenant and its betas. Key order,
- * whitespace, `stream`, `cache_control` and whether a lone text is written as a string or as a block do not matter;
+ * whitespace, `stream`, `cache_control`, `diagnostics` and whether a lone text is written as a string or as a block do not matter;
  * everything else does. Messages, tools and system blocks are remembered by identity and must not be changed in place.
  */
 export const makeCacheKey = (): CacheKey => {

@@ -80,8 +80,8 @@ export const Event = Schema.TaggedUnion({
   PromptCacheMiss: {
     conversation: Schema.String,
     model: Schema.String,
-    cause: Schema.Literals(["model", "system", "tools", "messages"]).annotate({
-      description: "what changed since the previous request"
+    cause: Schema.Literals(["model", "system", "tools", "messages", "expired"]).annotate({
+      description: "what changed since the previous request; expired: nothing, but upstream's cache entry was too old"
     }),
     expectedTokens: Schema.Natural,
     readTokens: Schema.Natural,

@@ -1,7 +1,9 @@
 import { hash } from "node:crypto"
+import { Predicate } from "effect"
 import { LRUCache } from "lru-cache"
 import type { PreparedContext } from "../context/ContextManager.ts"
 import { Event } from "../domain/Event.ts"
+import type { AssistantMessage } from "../domain/MessagesRequest.ts"
 import { nanoUsd } from "../domain/Money.ts"
 import { promptTokens } from "../domain/Usage.ts"
 import type { Settlement } from "../governor/Governor.ts"
@@ -12,12 +14,14 @@ export interface Watched {
   readonly conversation: string
   readonly model: Model
   readonly prepared: PreparedContext
+  readonly message: AssistantMessage
   readonly settlement: Settlement
   /** Milliseconds since the epoch, when it was sent. */
   readonly at: number
 }
 
 interface Last {
+  readonly messageId: string
   readonly model: string
   readonly system: string
   readonly tools: string
@@ -31,44 +35,71 @@ const lifetimeMillis = 4.5 * 60_000
 /** A prompt that was read by less than this share of what was written before has missed. */
 const enough = 0.5
 
+type MissCause = Extract<Event, { readonly _tag: "PromptCacheMiss" }>["cause"]
+
+const unmarkedAll = (blocks: unknown): unknown =>
+  Array.isArray(blocks)
+    ? blocks.map(({ cache_control: _, ...rest }: Readonly<Record<string, unknown>>) => rest)
+    : blocks
+
 const print = (value: unknown): string => hash("sha256", JSON.stringify(value) ?? "", "hex")
+
+/** What upstream calls the reason of a miss (`diagnostics.cache_miss_reason.type`). */
+const reasons: Readonly<Record<string, MissCause>> = {
+  model_changed: "model",
+  tools_changed: "tools",
+  system_changed: "system",
+  messages_changed: "messages"
+}
+
+/** Upstream's own diagnosis, where it has one. */
+const diagnosed = ({ diagnostics }: AssistantMessage): MissCause | undefined => {
+  const reason = Predicate.hasProperty(diagnostics, "cache_miss_reason") ? diagnostics.cache_miss_reason : undefined
+  return Predicate.hasProperty(reason, "type") ? reasons[String(reason.type)] : undefined
+}
 
 /**
  * Knows what upstream's prompt cache should hold of each conversation, and says when a request read much less of it than
- * it should have, without a compaction to explain it: what changed, and what that cost.
+ * it should have, without a compaction to explain it: what changed, as upstream diagnoses it or as the requests show it,
+ * and what that cost.
  */
 export class CacheWatch {
   private readonly last = new LRUCache<string, Last>({ max: conversations })
 
-  observe({ at, conversation, model, prepared, settlement }: Watched): Event | undefined {
+  /** The message that upstream compares the next request with; null when there is none yet. */
+  previousMessage(conversation: string): string | null {
+    return this.last.get(conversation)?.messageId ?? null
+  }
+
+  observe({ at, conversation, message, model, prepared, settlement }: Watched): Event | undefined {
     if (settlement.cache !== "miss" || settlement.partial) return undefined
     const { system, tools } = prepared
     const now: Last = {
+      messageId: message.id,
       model: model.id,
-      system: print(system),
-      tools: print(tools),
+      system: print(unmarkedAll(system)),
+      tools: print(unmarkedAll(tools)),
       tokens: promptTokens(settlement.usage),
       at
     }
     const before = this.last.get(conversation)
     this.last.set(conversation, now)
-    const expected = before === undefined ? 0 : before.tokens
-    const explained = before === undefined || prepared.compaction !== undefined || at - before.at > lifetimeMillis
+    if (before === undefined || prepared.compaction !== undefined) return undefined
     const { cacheRead } = settlement.usage
-    if (explained || expected < 2 * model.minCacheableTokens || cacheRead >= expected * enough) return undefined
+    if (before.tokens < 2 * model.minCacheableTokens || cacheRead >= before.tokens * enough) return undefined
     return Event.cases.PromptCacheMiss.make({
       conversation,
       model: model.id,
-      cause: causeOf(before, now),
-      expectedTokens: expected,
+      cause: at - before.at > lifetimeMillis ? "expired" : (diagnosed(message) ?? causeOf(before, now)),
+      expectedTokens: before.tokens,
       readTokens: cacheRead,
-      costNanoUsd: nanoUsd((expected - cacheRead) * (model.prices.cacheWrite5m - model.prices.cacheRead))
+      costNanoUsd: nanoUsd((before.tokens - cacheRead) * (model.prices.cacheWrite5m - model.prices.cacheRead))
     })
   }
 }
 
-const causeOf = (before: Last, now: Last) => {
-  if (before.model !== now.model) return "model" as const
-  if (before.tools !== now.tools) return "tools" as const
-  return before.system === now.system ? ("messages" as const) : ("system" as const)
+const causeOf = (before: Last, now: Last): MissCause => {
+  if (before.model !== now.model) return "model"
+  if (before.tools !== now.tools) return "tools"
+  return before.system === now.system ? "messages" : "system"
 }

@@ -62,13 +62,15 @@ const callerOf = ({ conversation, options }: Turn): Caller => ({
 /** An alias means nothing to upstream; what the catalog does not know, upstream may. */
 const idOf = ({ model, modelId }: Turn): string => (model.estimated ? modelId : model.id)
 
-const requestOf = (turn: Turn, prepared: PreparedContext): MessagesRequest => ({
+const requestOf = (turn: Turn, prepared: PreparedContext, previousMessage: string | null): MessagesRequest => ({
   model: idOf(turn),
   max_tokens: turn.options.maxTokens ?? Math.min(defaultMaxTokens, turn.model.maxOutput),
   ...(prepared.system === undefined ? {} : { system: prepared.system }),
   ...(prepared.tools === undefined ? {} : { tools: prepared.tools }),
   ...(prepared.cacheControl === undefined ? {} : { cache_control: prepared.cacheControl }),
   messages: prepared.messages,
+  // Upstream says why its cache did not serve, if it did not.
+  diagnostics: { previous_message_id: previousMessage },
   stream: true
 })
 
@@ -111,8 +113,9 @@ export const makeTurns = (deps: TurnDeps) => {
   /** Asks the model once and tells the text as it comes. The answer is stored before anybody acts on it. */
   const ask = Effect.fnUntraced(function* (turn: Turn, prepared: PreparedContext) {
     const { estimatedTokens: sentTokens, rawTokens } = prepared
+    const request = requestOf(turn, prepared, watch.previousMessage(turn.conversation.id))
     const headers = prepared.betas.length === 0 ? undefined : { "anthropic-beta": prepared.betas.join(",") }
-    const stream = yield* governor.stream(requestOf(turn, prepared), callerOf(turn), { rawTokens, sentTokens, headers })
+    const stream = yield* governor.stream(request, callerOf(turn), { rawTokens, sentTokens, headers })
     const collector = makeCollector()
     yield* Stream.runForEach(stream.events, (event) => {
       collector.push(event)
@@ -129,8 +132,9 @@ export const makeTurns = (deps: TurnDeps) => {
     return { message, seq: seq ?? 0, settlement: yield* stream.settlement } satisfies Answer
   }, Effect.scoped)
 
-  const watched = (turn: Turn, prepared: PreparedContext, settlement: Settlement, at: number) => {
-    const miss = watch.observe({ conversation: turn.conversation.id, model: turn.model, prepared, settlement, at })
+  const watched = (turn: Turn, prepared: PreparedContext, { message, settlement }: Answer, at: number) => {
+    const { conversation, model } = turn
+    const miss = watch.observe({ conversation: conversation.id, model, prepared, message, settlement, at })
     return miss === undefined ? Effect.void : deps.events.publish(miss)
   }
 
@@ -147,7 +151,7 @@ export const makeTurns = (deps: TurnDeps) => {
       return yield* ask(turn, yield* context.prepare(id, shell))
     })
     const answer = yield* ask(turn, prepared).pipe(Effect.catchTag("ClaudeError", repaired))
-    yield* watched(turn, prepared, answer.settlement, at)
+    yield* watched(turn, prepared, answer, at)
     if (answer.settlement.cache === "miss") yield* context.settled(id, answer.settlement.usage)
     return { prepared, answer }
   })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { ClaudeError, Rejected } from "../../src/claude/ClaudeError.ts"
 import { hasThinking } from "../../src/context/Shrink.ts"
 import type { Event } from "../../src/domain/Event.ts"
@@ -66,22 +67,27 @@ describe("a prompt cache that should have served", () => {
     cache_creation_input_tokens: written
   })
 
+  const missesDuring = Effect.fnUntraced(function* <A, E, R>(turns: Effect.Effect<A, E, R>) {
+    const events = yield* Events
+    const seen: Array<Event> = []
+    yield* Effect.forkScoped(
+      Stream.runForEach(events.stream, (event) => Effect.sync(() => seen.push(event))),
+      { startImmediately: true }
+    )
+    yield* turns
+    yield* Effect.yieldNow
+    return seen.filter((event) => event._tag === "PromptCacheMiss")
+  }, Effect.scoped)
+
   const missesOf = (replies: ReadonlyArray<ReturnType<typeof usage>>, tools: ReadonlyArray<string>) => {
     const stage = makeStage()
     stage.upstream.reply = (_, n) => answer(`answer ${n}`, { usage: replies[n] ?? {} })
-    return Effect.gen(function* () {
-      const events = yield* Events
-      const seen: Array<Event> = []
-      yield* Effect.forkScoped(
-        Stream.runForEach(events.stream, (event) => Effect.sync(() => seen.push(event))),
-        { startImmediately: true }
-      )
+    const turns = Effect.gen(function* () {
       const id = yield* conversation
       for (const name of tools)
         yield* send(id, `question for ${name}`, { tools: [tool(name, () => Effect.succeed("ok"))] })
-      yield* Effect.yieldNow
-      return seen.filter((event) => event._tag === "PromptCacheMiss")
-    }).pipe(Effect.scoped, Effect.provide(stage.layer))
+    })
+    return missesDuring(turns).pipe(Effect.provide(stage.layer))
   }
 
   it.effect("says nothing while it serves", () =>
@@ -103,4 +109,31 @@ describe("a prompt cache that should have served", () => {
       assert.deepInclude(other, { cause: "messages" })
     })
   )
+
+  it.effect("believes upstream's own diagnosis, which it asks for by the previous message", () => {
+    const stage = makeStage()
+    const diagnostics = { cache_miss_reason: { type: "system_changed", cache_missed_input_tokens: 5_000 } }
+    stage.upstream.reply = (_, n) =>
+      answer("fine", n === 0 ? { id: "msg_first", usage: usage(0, 5_000) } : { usage: usage(0, 5_100), diagnostics })
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      const [miss] = yield* missesDuring(Effect.andThen(send(id, "one"), send(id, "two")))
+      assert.deepInclude(miss, { cause: "system" })
+      assert.deepStrictEqual(
+        stage.upstream.requests.map(({ diagnostics: asked }) => asked),
+        [{ previous_message_id: null }, { previous_message_id: "msg_first" }]
+      )
+    }).pipe(Effect.provide(stage.layer))
+  })
+
+  it.effect("says so when the entry was only too old", () => {
+    const stage = makeStage()
+    stage.upstream.reply = () => answer("fine", { usage: usage(0, 5_000) })
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      const later = Effect.andThen(TestClock.adjust("6 minutes"), send(id, "two"))
+      const [miss] = yield* missesDuring(Effect.andThen(send(id, "one"), later))
+      assert.deepInclude(miss, { cause: "expired" })
+    }).pipe(Effect.provide(stage.layer))
+  })
 })
