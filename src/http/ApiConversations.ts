@@ -5,6 +5,7 @@ import { Band, Conversation, Detail, StoredMessage } from "../domain/Conversatio
 import { Content } from "../domain/Message.ts"
 import { Access, PromptReaders } from "./ApiAccess.ts"
 import { Epoch, Money, Reduction } from "./ApiSchemas.ts"
+import { SearchPage, SearchRequest } from "./ApiSearch.ts"
 import { TurnSse } from "./ApiTurn.ts"
 import { Forbidden, pinProblems, storageProblems, turnProblems } from "./Problem.ts"
 
@@ -121,6 +122,17 @@ export class ApiConversations extends HttpApiGroup.make("conversations")
       success: MessagePage,
       error: storageProblems
     }).middleware(PromptReaders),
+    HttpApiEndpoint.get("search", "/:id/search", {
+      params,
+      query: SearchRequest,
+      success: SearchPage,
+      error: storageProblems
+    })
+      .middleware(PromptReaders)
+      .annotate(
+        OpenApi.Description,
+        "Finds what was said, also long ago. Every condition narrows; without `q` the first messages from a given start on, otherwise the newest."
+      ),
     HttpApiEndpoint.get("context", "/:id/context", { params, success: ContextView, error: storageProblems }).middleware(
       PromptReaders
     ),

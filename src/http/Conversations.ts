@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { ChatRepo, ConversationNotFound } from "../chat/ChatRepo.ts"
+import { MessageSearch } from "../chat/MessageSearch.ts"
 import { ContextManager, type LastSummary, type PreparedContext } from "../context/ContextManager.ts"
 import { nanoUsd } from "../domain/Money.ts"
 import { Orchestrator } from "../orchestrator/Orchestrator.ts"
@@ -9,8 +10,9 @@ import { Api } from "./Api.ts"
 import { CurrentVisitor } from "./ApiAccess.ts"
 import { money, reduction } from "./ApiSchemas.ts"
 import { Forbidden, InvalidRequest } from "./Problem.ts"
+import { searchAs } from "./Search.ts"
 import { respond } from "./Turn.ts"
-import { pinProblem, storageProblem, translate, turnProblem } from "./toProblem.ts"
+import { pinProblem, searchProblem, storageProblem, translate, turnProblem } from "./toProblem.ts"
 
 /** The tenant to act for: a tenant's token fixes it, everyone else may name one. */
 const tenantFor = (asked: string | undefined) =>
@@ -64,6 +66,7 @@ const nothingToPin = new InvalidRequest({
 const make = Effect.gen(function* () {
   const [settings, chat] = yield* Effect.all([Settings, ChatRepo])
   const [context, orchestrator] = yield* Effect.all([ContextManager, Orchestrator])
+  const { search } = yield* MessageSearch
 
   /** Another tenant's conversation looks like none at all. */
   const visible = Effect.fnUntraced(function* (id: string) {
@@ -96,6 +99,9 @@ const make = Effect.gen(function* () {
     const first = page[0]?.seq ?? 0
     return { messages: page, next: first > 0 ? first : null }
   }, translate(storageProblem))
+
+  const found = (id: string, query: Parameters<typeof searchAs>[2]) =>
+    translate(searchProblem)(Effect.andThen(visible(id), searchAs(search, id, query)))
 
   const shown = Effect.fnUntraced(function* (id: string) {
     const conversation = yield* visible(id)
@@ -136,18 +142,19 @@ const make = Effect.gen(function* () {
     return { id }
   })
 
-  return { settings, visible, list, messages, shown, create, pin, unpin, send: orchestrator.send }
+  return { settings, visible, list, messages, found, shown, create, pin, unpin, send: orchestrator.send }
 })
 
 export const layer = HttpApiBuilder.group(
   Api,
   "conversations",
   Effect.fn(function* (handlers) {
-    const { create, list, messages, pin, send, shown, unpin, visible } = yield* make
+    const { create, found, list, messages, pin, send, shown, unpin, visible } = yield* make
     return handlers.handleAll({
       create: ({ payload }) => create(payload),
       list: ({ query }) => list(query),
       messages: ({ params, query }) => messages(params.id, query),
+      search: ({ params, query }) => found(params.id, query),
       context: ({ params }) => shown(params.id),
       pin: ({ params }) => pin(params.id, params.seq),
       unpin: ({ params }) => unpin(params.id, params.seq),

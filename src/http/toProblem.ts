@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { ChatRepoError, ConversationNotFound } from "../chat/ChatRepo.ts"
+import type { SearchFailed } from "../chat/MessageSearch.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import type { MessageNotFound, TooManyPins } from "../context/ContextManager.ts"
 import type { BudgetExceeded, LedgerError } from "../costs/CostTracker.ts"
@@ -62,6 +63,12 @@ const ofRepo = (error: ChatRepoError) =>
 /** What reading and writing conversations may fail with. */
 export const storageProblem = (error: ChatRepoError | ConversationNotFound) =>
   error._tag === "ConversationNotFound" ? ofConversation(error) : ofRepo(error)
+
+/** What searching may fail with. */
+export const searchProblem = (error: ChatRepoError | ConversationNotFound | SearchFailed) =>
+  error._tag === "SearchFailed"
+    ? new Problem.StorageUnavailable({ detail: "The database could not search the history. Try again later." })
+    : storageProblem(error)
 
 /** What pinning may fail with. */
 export const pinProblem = (error: ChatRepoError | ConversationNotFound | MessageNotFound | TooManyPins) => {

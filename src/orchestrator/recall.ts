@@ -1,15 +1,11 @@
-import { DateTime, Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { recalled, recallTool } from "../chat/excerpt.ts"
 import type { MessageSearch, SearchResult } from "../chat/MessageSearch.ts"
+import { endMillis, startMillis, Time } from "../chat/search/Times.ts"
 import type { Tool } from "./TurnEvent.ts"
 
 const Words = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(2_000))
 const Name = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(200))
-
-const isTime = Schema.makeFilter(
-  (text: string) => Option.isSome(DateTime.make(text)) || "an ISO 8601 time, like 2026-03-01 or 2026-03-01T09:30Z"
-)
-const Time = Schema.String.check(Schema.isMaxLength(40), isTime)
 
 const Input = Schema.Struct({
   query: Schema.optional(Words),
@@ -28,19 +24,7 @@ const Input = Schema.Struct({
 const decode = Schema.decodeUnknownEffect(Input)
 
 /** Together at most about a thousand tokens. */
-const excerpts = { limit: 6, chars: 500 }
-
-const millis = (text: string | undefined): number | undefined =>
-  text === undefined ? undefined : Option.getOrUndefined(Option.map(DateTime.make(text), DateTime.toEpochMillis))
-
-const day = /^\d{4}-\d{2}-\d{2}$/
-const dayMillis = 86_400_000
-
-/** A day as an end is the whole day. */
-const endMillis = (text: string | undefined): number | undefined => {
-  const at = millis(text)
-  return at === undefined || text === undefined || !day.test(text) ? at : at + dayMillis - 1
-}
+const excerpts = { limit: 8, chars: 400 }
 
 const when = (at: number): string => new Date(at).toISOString().slice(0, 16).replace("T", " ")
 
@@ -85,7 +69,7 @@ export const recallHistory = (search: MessageSearch["Service"]): Tool => ({
           agent,
           from,
           to,
-          fromTime: millis(from_time),
+          fromTime: startMillis(from_time),
           toTime: endMillis(to_time),
           ...excerpts
         })

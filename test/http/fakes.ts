@@ -5,6 +5,7 @@ import { Tokens } from "../../src/access/Tokens.ts"
 import { ResponseCache } from "../../src/cache/ResponseCache.ts"
 import { ChatRepo, ConversationNotFound } from "../../src/chat/ChatRepo.ts"
 import { Database } from "../../src/chat/Database.ts"
+import { MessageSearch } from "../../src/chat/MessageSearch.ts"
 import { Claude } from "../../src/claude/Claude.ts"
 import { ContextManager } from "../../src/context/ContextManager.ts"
 import { StatelessContexts } from "../../src/context/StatelessContexts.ts"
@@ -260,7 +261,7 @@ export const server = (
     Layer.provide(
       Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done), shell: (model) => ({ model }) })
     ),
-    Layer.provide([chat, context, Monitor.layer]),
+    Layer.provide([chat, context, Monitor.layer, MessageSearch.layerScan.pipe(Layer.provide(chat))]),
     Layer.provide([costs, limiter, cache, ModelCatalog.layerDefault, AlertRules.layer]),
     Layer.provideMerge(Events.layer),
     Layer.provide(options.database ?? database()),

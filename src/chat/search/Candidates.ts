@@ -11,14 +11,16 @@ type Sql = SqlClient.SqlClient
 export interface Scope {
   readonly key: string
   readonly blocks: ReadonlyArray<number>
+  /** Messages in these blocks. */
+  readonly size: number
   readonly bounds: Bounds
   readonly filter: Condition | undefined
 }
 
 /** A word in more messages than this finds nothing by itself: only together with others. */
 const frequent = 1_000
-/** A word in so large a share of sampled messages is not looked up at all, unless there is no other. */
-const everywhere = 0.25
+/** Messages with a word that are counted in a sample, to tell whether it is frequent without looking it up. */
+const counted = 1_024
 /** Messages that are compared in the index, and those of them that are read at least. */
 const compared = 200
 const leastRead = 30
@@ -36,13 +38,13 @@ const hits = Effect.fnUntraced(function* (sql: Sql, scope: Scope, queries: Reado
   return rows.map(({ seqs }) => (seqs === null ? [] : seqs.split(",").map(Number)))
 })
 
-/** For each query whether at least so many messages match it. */
-const abound = Effect.fnUntraced(function* (sql: Sql, scope: Scope, queries: ReadonlyArray<string>, many: number) {
-  const rows = yield* sql<{ readonly many: boolean }>`
-    SELECT EXISTS (SELECT 1 FROM message_words w WHERE w.words @@ q.query AND ${bounded(sql, scope)}
-      OFFSET ${many - 1}::int) AS many
+/** For each query how many messages match it; at most `counted` of them are counted. */
+const counts = Effect.fnUntraced(function* (sql: Sql, scope: Scope, queries: ReadonlyArray<string>) {
+  const rows = yield* sql<{ readonly messages: number }>`
+    SELECT (SELECT count(*)::int FROM (
+      SELECT 1 FROM message_words w WHERE w.words @@ q.query AND ${bounded(sql, scope)} LIMIT ${counted}::int) AS h) AS messages
     FROM unnest(${queries}::text[]::tsquery[]) WITH ORDINALITY AS q (query, place) ORDER BY q.place`
-  return rows.map(({ many }) => many)
+  return rows.map(({ messages }) => messages)
 })
 
 /** The newest, or with `forward` the oldest, messages that match one query. */
@@ -81,25 +83,25 @@ interface Spread {
 const queriesFor = ({ filter, key }: Scope, blocks: ReadonlyArray<number>, terms: ReadonlyArray<Term>) =>
   terms.map((term) => queryOf(key, blocks, anyOf([term]), filter))
 
-/** Words of the query that are in very many messages. */
-const ubiquitous = Effect.fnUntraced(function* (sql: Sql, scope: Scope, terms: ReadonlyArray<Term>) {
-  if (scope.blocks.length <= 2) return new Set<Term>()
+/** About how many messages hold each word, by a sample; nothing about a conversation that is short. */
+const estimated = Effect.fnUntraced(function* (sql: Sql, scope: Scope, terms: ReadonlyArray<Term>) {
+  if (scope.blocks.length <= 2) return new Map<Term, number>()
   const sample = sampled(scope)
-  const many = everywhere * sample.length * blockSize
-  const found = yield* abound(sql, scope, queriesFor(scope, sample, terms), many)
-  return new Set(terms.filter((_, i) => found[i]))
+  const found = yield* counts(sql, scope, queriesFor(scope, sample, terms))
+  const share = scope.blocks.length / sample.length
+  return new Map(terms.map((term, i) => [term, (found[i] ?? 0) * share]))
 })
 
 /** Where each word of the query occurs. */
 const spreadOf = Effect.fnUntraced(function* (sql: Sql, scope: Scope, terms: ReadonlyArray<Term>) {
-  const size = scope.blocks.length * blockSize
-  const skipped = yield* ubiquitous(sql, scope, terms)
-  const rest = terms.filter((term) => !skipped.has(term))
+  const estimates = yield* estimated(sql, scope, terms)
+  const rest = terms.filter((term) => (estimates.get(term) ?? 0) <= 2 * frequent)
   const found = rest.length === 0 ? [] : yield* hits(sql, scope, queriesFor(scope, scope.blocks, rest), frequent + 1)
   return terms.map((term): Spread => {
     const seqs = found[rest.indexOf(term)]
-    if (seqs === undefined) return { term, holders: undefined, weight: weightOf(size, everywhere * size) }
-    return { term, holders: seqs.length > frequent ? undefined : seqs, weight: weightOf(size, seqs.length) }
+    const messages = Math.max(estimates.get(term) ?? 0, seqs?.length ?? 0)
+    const isRare = seqs !== undefined && seqs.length <= frequent
+    return { term, holders: isRare ? seqs : undefined, weight: weightOf(scope.size, isRare ? seqs.length : messages) }
   })
 })
 

@@ -7,7 +7,7 @@ import * as Rows from "../sql/Rows.ts"
 import { candidates, filtered, type Scope } from "./Candidates.ts"
 import { makeIndexer } from "./Indexer.ts"
 import { blockSize, endOf, filterOf } from "./Lexemes.ts"
-import { blocksWithin, type Progress } from "./Progress.ts"
+import { blocksWithin, messagesIn, type Progress } from "./Progress.ts"
 import { beginnings, ranked } from "./Ranking.ts"
 import { boundsOf, readsForward, SearchFailed, type SearchQuery, type SearchResult } from "./SearchQuery.ts"
 
@@ -15,14 +15,15 @@ type Sql = SqlClient.SqlClient
 
 /** Bytes of messages that one search reads, and messages that a search for punctuation looks through. */
 const mostBytes = 4 * 1024 * 1024
-const looked = 3_000
+const looked = 1_000
 
 const scopeOf = (progress: Progress, query: SearchQuery): Scope => {
   const asked = boundsOf(query)
   const blocks = blocksWithin(progress, asked)
   const from = Math.max(asked.from, (blocks.at(-1) ?? 0) * blockSize)
   const to = Math.min(asked.to, endOf(blocks[0] ?? 0) - 1)
-  return { key: progress.key, blocks, bounds: { ...asked, from, to }, filter: filterOf(query) }
+  const size = messagesIn(progress, blocks)
+  return { key: progress.key, blocks, size, bounds: { ...asked, from, to }, filter: filterOf(query) }
 }
 
 /** The messages of these numbers, in that order. */

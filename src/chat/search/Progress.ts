@@ -60,3 +60,6 @@ export const blocksWithin = ({ blocks }: Progress, { from, fromTime, to, toTime 
     })
     .map(({ block }) => block)
     .reverse()
+
+export const messagesIn = ({ blocks }: Progress, chosen: ReadonlyArray<number>): number =>
+  blocks.reduce((sum, { block, messages }) => sum + (chosen.includes(block) ? messages : 0), 0)

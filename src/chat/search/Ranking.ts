@@ -1,15 +1,39 @@
 import type { StoredMessage } from "../../domain/Conversation.ts"
+import { isText } from "../../domain/Message.ts"
 import { bestPassage, type Match, readable, type Wanted, type Weights } from "../excerpt.ts"
 import type { Found } from "./SearchQuery.ts"
 
 /** What a word tells that occurs in so many of all messages. */
 export const weightOf = (messages: number, holding: number): number => Math.log(1 + messages / Math.max(1, holding))
 
-const better = (a: Match, b: Match): number => b.exact - a.exact || b.near - a.near || b.words - a.words
+const isProse = ({ content }: StoredMessage): boolean => typeof content === "string" || content.some(isText)
+
+/** A long text holds any word; what people and models say tells more than what tools print, and the user most of all. */
+const standing = (message: StoredMessage, chars: number): number => {
+  const prose = isProse(message)
+  return (prose ? 1 : 0) + (prose && message.role === "user" ? 1 : 0) - Math.log10(Math.max(100, chars))
+}
+
+interface Ranked {
+  readonly message: StoredMessage
+  readonly match: Match
+  readonly score: number
+}
+
+const rank =
+  (wanted: Wanted, weights: Weights, chars: number) =>
+  (message: StoredMessage): Ranked => {
+    const text = readable(message.content)
+    const match = bestPassage(text, wanted, chars, weights)
+    return { message, match, score: match.near + standing(message, text.length) }
+  }
+
+const byRank = (a: Ranked, b: Ranked): number =>
+  b.match.exact - a.match.exact || b.score - a.score || b.match.words - a.match.words || b.message.seq - a.message.seq
 
 const answers = (match: Match, { terms }: Wanted): boolean => (terms.length > 0 ? match.words > 0 : match.exact > 0)
 
-/** The messages that hold the query, best first: as it stands, then the most telling words together; among equals the newest. */
+/** The messages that hold the query, best first: as it stands, then the most telling words close together. */
 export const ranked = (
   messages: ReadonlyArray<StoredMessage>,
   wanted: Wanted,
@@ -17,9 +41,9 @@ export const ranked = (
   { chars, limit }: { readonly limit: number; readonly chars: number }
 ): ReadonlyArray<Found> =>
   messages
-    .map((message) => ({ message, match: bestPassage(readable(message.content), wanted, chars, weights) }))
+    .map(rank(wanted, weights, chars))
     .filter(({ match }) => answers(match, wanted))
-    .sort((a, b) => better(a.match, b.match) || b.message.seq - a.message.seq)
+    .sort(byRank)
     .slice(0, limit)
     .map(({ match, message: { createdAt, role, seq } }) => ({ seq, role, createdAt, excerpt: match.excerpt }))
 

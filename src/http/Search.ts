@@ -1,0 +1,27 @@
+import type { MessageSearch } from "../chat/MessageSearch.ts"
+import { endMillis, startMillis } from "../chat/search/Times.ts"
+
+/** Characters of an excerpt, and excerpts where no other number is asked for. */
+const chars = 500
+const defaultLimit = 10
+
+type Search = MessageSearch["Service"]["search"]
+
+interface Asked {
+  readonly q?: string
+  readonly tool?: string
+  readonly agent?: string
+  readonly from?: number
+  readonly to?: number
+  readonly fromTime?: string
+  readonly toTime?: string
+  readonly limit?: number
+}
+
+/** Searches a conversation as a URL asks for it. */
+export const searchAs = (
+  search: Search,
+  id: string,
+  { fromTime, limit = defaultLimit, q, toTime, ...asked }: Asked
+): ReturnType<Search> =>
+  search(id, { ...asked, words: q, fromTime: startMillis(fromTime), toTime: endMillis(toTime), limit, chars })
