@@ -5,7 +5,7 @@ import { textReport } from "../../src/cli/replay/report.ts"
 import { type PolicyChoice, replay } from "../../src/cli/replay/run.ts"
 import { recallTolerance, sweep, type Trial } from "../../src/cli/replay/sweep.ts"
 import { sweepReport } from "../../src/cli/replay/sweepReport.ts"
-import { missCauses } from "../../src/cli/replay/Totals.ts"
+import { missCauses, noTotals } from "../../src/cli/replay/Totals.ts"
 import { folderOf, logOf, under } from "./logs.ts"
 import { lines, sluice } from "./run.ts"
 
@@ -123,6 +123,31 @@ describe("the sweep", () => {
       }
     }).pipe(Effect.scoped)
   )
+
+  it("prints what each further dollar buys, and nothing that costs more to remember less", () => {
+    const trial = (maxContextTokens: number, usd: number, recall: number, marks: Partial<Trial> = {}): Trial => ({
+      compactionObjective: "dollars",
+      maxContextTokens,
+      recentMessagesFull: 30,
+      summaryLengthWords: 200,
+      totals: { ...noTotals, inputNanoUsd: usd * 1e9, recall },
+      current: false,
+      chosen: false,
+      conversations: [],
+      ...marks
+    })
+    const printed = sweepReport([
+      trial(11_000, 1, 0.2),
+      trial(22_000, 2, 0.1),
+      trial(33_000, 3, 0.5, { chosen: true }),
+      trial(44_000, 4, 0.4, { current: true }),
+      trial(55_000, 5, 0.6)
+    ])
+    const ceilings = lines(printed).flatMap((line) => /dollars +(\d+)/.exec(line)?.[1] ?? [])
+    assert.deepStrictEqual(ceilings, ["11000", "33000", "44000", "55000"])
+    assert.match(printed, /^→ +dollars +33000/m)
+    assert.match(printed, /^now +dollars +44000/m)
+  })
 
   it.effect("without any settings that could play every log it says what to raise", () =>
     Effect.sync(() => assert.include(sweepReport([]), "MAX_CONTEXT_TOKENS"))

@@ -12,8 +12,9 @@ export const noNeeds: Needs = new Map()
 export const rememberedMessages = 30
 
 const answerAt = (messages: ReadonlyArray<StoredMessage>, point: number): ReadonlyArray<StoredMessage> => {
-  const end = messages.findIndex((message, index) => index >= point && message.role !== "assistant")
-  return messages.slice(point, end === -1 ? messages.length : end)
+  let end = point
+  while (messages[end]?.role === "assistant") end++
+  return messages.slice(point, end)
 }
 
 /**

@@ -2,9 +2,6 @@ import { basename } from "node:path"
 import { recallTolerance, type Trial } from "./sweep.ts"
 import { percent, share, table, usd } from "./text.ts"
 
-/** At most so many trials are printed, besides the current and the chosen one. */
-const shown = 8
-
 const head = ["", "objective", "ceiling", "recent", "words", "input", "reduction", "misses", "recall"]
 
 const markOf = ({ chosen, current }: Trial): string => [chosen ? "→" : "", current ? "now" : ""].join(" ").trim()
@@ -20,6 +17,18 @@ const row = (trial: Trial): ReadonlyArray<string> => [
   String(trial.totals.cacheMisses),
   share(trial.totals.recall)
 ]
+
+const recallOf = ({ totals }: Trial): number => totals.recall ?? 1
+
+/** Of trials by rising cost, those that recall more than every cheaper one: what each further dollar buys. */
+const undominated = (trials: ReadonlyArray<Trial>): ReadonlyArray<Trial> => {
+  let best = Number.NEGATIVE_INFINITY
+  return trials.filter((trial) => {
+    const better = recallOf(trial) > best
+    best = Math.max(best, recallOf(trial))
+    return better
+  })
+}
 
 const within = 1.1
 
@@ -49,11 +58,12 @@ const envLines = (trial: Trial): ReadonlyArray<string> => [
   `SUMMARY_LENGTH_WORDS=${trial.summaryLengthWords}`
 ]
 
-/** The cheapest trials, the distance of the current settings, and the lines for `.env` that make the chosen one. */
+/** What recall costs, the distance of the current settings, and the lines for `.env` that make the chosen trial. */
 export const sweepReport = (trials: ReadonlyArray<Trial>): string => {
   const chosen = trials.find((trial) => trial.chosen)
   if (chosen === undefined) return "No settings could play every log: raise MAX_CONTEXT_TOKENS."
-  const rows = trials.filter((trial, index) => index < shown || trial.chosen || trial.current)
+  const worthwhile = undominated(trials)
+  const rows = trials.filter((trial) => worthwhile.includes(trial) || trial.chosen || trial.current)
   const reference = trials.some((trial) => trial.current) ? "the current settings" : "the best trial"
   return [
     table([head, ...rows.map(row)]),
