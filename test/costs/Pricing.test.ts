@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { makePricing } from "../../src/costs/Pricing.ts"
 import type { ApiUsage } from "../../src/domain/MessagesRequest.ts"
-import { toUsd } from "../../src/domain/Money.ts"
-import { fromApi } from "../../src/domain/Usage.ts"
+import { sum, toUsd } from "../../src/domain/Money.ts"
+import { add, consumed, fromApi, zero } from "../../src/domain/Usage.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 
 const billing = Effect.map(ModelCatalog, (catalog) => {
@@ -74,6 +74,15 @@ layer(ModelCatalog.layerDefault)("what upstream charges", (it) => {
   )
 })
 
+const tokens = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 500_000 }))
+const Compaction = Schema.Struct({
+  input_tokens: tokens,
+  output_tokens: tokens,
+  cache_read_input_tokens: tokens,
+  cache_creation_input_tokens: tokens,
+  cache_creation: Schema.NullOr(Schema.Struct({ ephemeral_1h_input_tokens: tokens }))
+})
+
 layer(ModelCatalog.layerDefault)("usage.iterations", (it) => {
   const sonnet = "claude-sonnet-5-5"
 
@@ -89,6 +98,34 @@ layer(ModelCatalog.layerDefault)("usage.iterations", (it) => {
       assert.strictEqual(costNanoUsd, 2000 * 203_000 + 10_000 * 4500)
       assert.lengthOf(rows, 1)
       assert.deepInclude(rows[0].usage, { input: 203_000, output: 4500 })
+    })
+  )
+
+  it.effect.prop(
+    "an answer that is nothing but compactions is priced by them, each in its own tier, whatever the usage beside it says",
+    [Schema.Array(Compaction).check(Schema.isMinLength(1), Schema.isMaxLength(3))],
+    ([parts]) =>
+      Effect.gen(function* () {
+        const iterations = parts.map((part) => ({ ...part, type: "compaction" }))
+        const apiUsage = { input_tokens: 0, output_tokens: 0, cache_read_input_tokens: null, iterations }
+        const catalog = yield* ModelCatalog
+        const haiku = catalog.get("claude-haiku-5-5")
+        for (const usage of [zero, consumed(apiUsage)]) {
+          const { costNanoUsd, rows } = makePricing(catalog).bill({ model: haiku.id, usage, apiUsage })
+          assert.deepStrictEqual(rows[0].usage, parts.map(fromApi).reduce(add, zero))
+          assert.lengthOf(rows, 1)
+          assert.strictEqual(costNanoUsd, sum(...parts.map((part) => catalog.price(haiku, fromApi(part)))))
+        }
+      })
+  )
+
+  it.effect("compactions beside a top level that does not add up are priced with it", () =>
+    Effect.gen(function* () {
+      const pricing = makePricing(yield* ModelCatalog)
+      const compaction = { type: "compaction", input_tokens: 1_000, output_tokens: 10 }
+      const apiUsage = { input_tokens: 500, output_tokens: 5, iterations: [compaction, message(null, 499, 5)] }
+      const { costNanoUsd } = pricing.bill({ model: sonnet, usage: consumed(apiUsage), apiUsage })
+      assert.strictEqual(costNanoUsd, 2000 * 1_500 + 10_000 * 15)
     })
   )
 

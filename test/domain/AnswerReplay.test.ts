@@ -27,7 +27,8 @@ const Block = Schema.Union([
   Schema.Struct({
     type: Schema.Literal("compaction"),
     content: Schema.NullOr(Schema.String),
-    encrypted_content: Schema.NullOr(Schema.String)
+    encrypted_content: Schema.NullOr(Schema.String),
+    signature: Schema.optionalKey(Schema.NullOr(Schema.String))
   }),
   Schema.Struct({ type: Schema.Literal("from_the_future"), text: Schema.String, payload: Schema.Array(Schema.Int) })
 ])
@@ -159,6 +160,20 @@ describe("collect", () => {
     assert.isFalse(collect([...whole, { type: "new_event" }]).faithful)
     assert.isFalse(collect([...whole, { type: "toString" }]).faithful)
     assert.isFalse(collect([...whole, delta(0, { type: "hologram_delta", depth: 3 })]).faithful)
+  })
+
+  it("a signed compaction block comes whole, and its text counts as received", () => {
+    const block = { type: "compaction", content: "Summary", encrypted_content: null, signature: "s", tool_changes: [] }
+    const events = [start({ input_tokens: 0 }), open(0, block), { type: "content_block_stop", index: 0 }]
+    const { faithful, message, outputChars } = collect(events)
+    assert.deepStrictEqual<unknown>(message?.content, [block])
+    assert.isTrue(faithful)
+    assert.strictEqual(outputChars, 7)
+    if (message === undefined) return assert.fail("no message")
+    assert.notInclude(
+      replayEvents(message).map(({ type }) => type),
+      "content_block_delta"
+    )
   })
 
   it("the model that served a fallback is the answer's model", () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { add, fromApi, limitedInput, promptTokens, Usage, zero } from "../../src/domain/Usage.ts"
+import { add, consumed, fromApi, limitedInput, promptTokens, Usage, zero } from "../../src/domain/Usage.ts"
 
 describe("Usage.fromApi", () => {
   it("takes the one-hour part out of the writes; the rest is five minutes", () => {
@@ -79,6 +79,31 @@ describe("Usage", () => {
   it("the schema refuses what is no count", () => {
     for (const input of [-1, 0.5, Number.NaN, "1", null]) {
       assert.throws(() => Schema.decodeUnknownSync(Usage)({ ...zero, input }))
+    }
+  })
+})
+
+describe("Usage.consumed", () => {
+  const compaction = {
+    type: "compaction",
+    input_tokens: 10,
+    cache_read_input_tokens: 1_000,
+    cache_creation_input_tokens: 20,
+    cache_creation: { ephemeral_1h_input_tokens: 5 },
+    output_tokens: 30
+  }
+  const spent = { input: 10, cacheWrite5m: 15, cacheWrite1h: 5, cacheRead: 1_000, output: 30 }
+
+  it("adds compactions, which the top level leaves out, and no other iteration", () => {
+    assert.deepStrictEqual(consumed({ input_tokens: 0, output_tokens: 0, iterations: [compaction] }), spent)
+    const message = { type: "message", input_tokens: 7, output_tokens: 2 }
+    const both = { input_tokens: 7, output_tokens: 2, iterations: [compaction, message] }
+    assert.deepStrictEqual(consumed(both), add(spent, { ...zero, input: 7, output: 2 }))
+  })
+
+  it("is the top level where there are no iterations, or none that can be read", () => {
+    for (const iterations of [undefined, null, "?", [], [null, 1, {}, "compaction"]]) {
+      assert.deepStrictEqual(consumed({ input_tokens: 7, iterations }), { ...zero, input: 7 })
     }
   })
 })

@@ -17,6 +17,8 @@ const ask = (messages: ReadonlyArray<Message>, extra: Readonly<Record<string, un
   messages,
   ...extra
 })
+const sealed: ContentBlock = { type: "compaction", content: "…", signature: "sig" }
+const summarize = { compaction: { type: "summarize" } }
 const round = [user("hi"), assistant([call("a"), call("b")])]
 const tool = { name: "search", input_schema: { type: "object" } }
 
@@ -33,6 +35,52 @@ const bad: ReadonlyArray<Example> = [
     rule: "too_many_messages",
     request: ask(Array.from({ length: 100_001 }, () => user("x"))),
     says: "at most 100000 messages"
+  },
+  {
+    rule: "compaction_beta",
+    request: ask([user("x")], summarize),
+    says: "requires anthropic-beta: compact-2026-09-04",
+    options: { betas: [] }
+  },
+  {
+    rule: "compaction_beta",
+    request: ask([assistant([sealed]), user("x")]),
+    says: "does not match any of the expected tags",
+    options: { betas: ["context-1m-2025-08-07"] }
+  },
+  {
+    rule: "compaction_combined",
+    request: ask([user("x")], { ...summarize, output_config: { task_budget: { remaining: 1 } } }),
+    says: "output_config.task_budget.remaining: cannot be combined with `compaction`"
+  },
+  {
+    rule: "compaction_combined",
+    request: ask([assistant([sealed]), user("x")], { output_config: { task_budget: { remaining: 1 } } }),
+    says: "output_config.task_budget.remaining: cannot be combined with a signed"
+  },
+  { rule: "compaction_parameter", request: ask([user("x")], { compaction: {} }), says: "Input should be 'summarize'" },
+  {
+    rule: "compaction_incomplete_turn",
+    request: ask(
+      [user("x"), assistant([text("y"), { type: "server_tool_use", id: "s", name: "web_search" }])],
+      summarize
+    ),
+    says: "Send its results first"
+  },
+  {
+    rule: "compaction_block_misplaced",
+    request: ask([user("x"), assistant([sealed]), user("y")]),
+    says: "must come first"
+  },
+  {
+    rule: "compaction_block_ambiguous",
+    request: ask([assistant([sealed, sealed]), user("y")]),
+    says: "only the newest"
+  },
+  {
+    rule: "compaction_block_fields",
+    request: ask([assistant([{ ...sealed, text: null }]), user("y")]),
+    says: "compaction.text: Extra inputs are not permitted"
   },
   { rule: "first_message_user", request: ask([assistant("hi"), user("x")]), says: 'must use the "user" role' },
   {
@@ -245,6 +293,11 @@ const good: Readonly<Record<string, ValidatedRequest>> = {
     user("z")
   ]),
   "a compaction block first": ask([assistant([{ type: "compaction", content: "…" }]), user("x")]),
+  "a signed compaction block and a kept answer": ask([assistant([sealed]), assistant("y"), user("x")]),
+  "a compaction block that failed, anywhere": ask([user("x"), assistant([{ ...sealed, content: null }]), user("y")]),
+  "a history that ends with its answer, to be compacted": ask([user("x"), assistant("y")], {
+    compaction: { type: "summarize", instructions: null }
+  }),
   "prefill on an old model": ask([user("x"), assistant("The answer is")], { model: "claude-haiku-4-5-20251001" }),
   "unknown blocks": ask([user([{ type: "hologram", data: 1 }])]),
   "sampling on the old version": ask([user("x")], { temperature: 0.5 }),

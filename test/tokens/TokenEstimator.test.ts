@@ -57,6 +57,15 @@ describe("one message", () => {
     )
   )
 
+  it.effect("a compaction block costs its text: nobody reads the signature", () =>
+    withEstimator((estimator) =>
+      Effect.sync(() => {
+        const block = { type: "compaction", content: prose, signature: "s".repeat(4_000), encrypted_content: null }
+        assert.deepStrictEqual(estimator.message(assistant([block]), now), estimator.message(assistant(prose), now))
+      })
+    )
+  )
+
   it.effect("breakpoints cost nothing", () =>
     withEstimator((estimator) =>
       Effect.sync(() => {
