@@ -25,7 +25,10 @@ const read = Effect.fnUntraced(function* (url: URL) {
     )
 })
 
-/** Reads the chart library from where it is installed, and the page from beside this file. */
+/**
+ * Reads the chart library from where it is installed, and the page from beside this file: plain scripts, whose types
+ * page/tsconfig.json checks, so that sources and build serve the same bytes.
+ */
 export const readAssets = Effect.gen(function* () {
   const uplot = yield* Effect.try({
     try: () => pathToFileURL(createRequire(import.meta.url).resolve("uplot/package.json")),
