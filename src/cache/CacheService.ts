@@ -1,6 +1,6 @@
 import type { Effect, Option, Scope } from "effect"
 import type { AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
-import type { Coalesced, CoalesceOptions } from "./SingleFlight.ts"
+import type { Coalesced, CoalesceOptions, FlightOptions } from "./SingleFlight.ts"
 import type { CoalescedStream, Opened } from "./StreamFlight.ts"
 
 export interface CacheStats {
@@ -45,7 +45,7 @@ export interface CacheService {
   readonly coalesce: <A, E, R>(
     key: string,
     lead: Effect.Effect<A, E, R>,
-    options?: CoalesceOptions<E>
+    options?: FlightOptions<A, E, R>
   ) => Effect.Effect<Coalesced<A>, E, R>
   /**
    * `coalesce` for streams: one upstream stream, heard whole by everyone who joins while it runs. `open` has a scope of

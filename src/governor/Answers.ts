@@ -14,6 +14,9 @@ export interface Answers {
   readonly inFlight: (job: Job) => boolean
 }
 
+/** Interruptible again, where the caller is. */
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
   const { accounts, claude, degraded, home, reception } = base
   const cache = yield* ResponseCache
@@ -39,38 +42,48 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
     return { message, headers, settlement } satisfies GovernedAnswer
   })
 
+  /** A fiber that lives on when whoever asked has left. */
+  const atHome = <A, E>(work: Effect.Effect<A, E>) =>
+    Effect.forkIn(work, home, { startImmediately: true, uninterruptible: true })
+
   /** The lead that the cache runs once for all who ask the same. */
   const lead = (job: Job, key: string) =>
     Effect.suspend(() => {
       leading.set(key, job)
       return Effect.ensuring(
-        Effect.uninterruptible(attempt(job)),
+        attempt(job),
         Effect.sync(() => leading.delete(key))
       )
     })
 
-  const shared = (job: Job, key: string): Effect.Effect<GovernedAnswer, GovernorError> =>
-    degraded
-      .instead(
-        "response cache (sharing)",
-        () => cache.coalesce(key, lead(job, key), { notShared: leadersOwn }),
-        // Before anybody led, this request can still go alone.
-        () =>
-          job.led
-            ? undefined
-            : Effect.map(Effect.uninterruptible(attempt(job)), (value) => ({ value, coalesced: false }))
-      )
-      .pipe(
-        Effect.interruptible,
-        Effect.flatMap(({ value, coalesced }) =>
-          coalesced
-            ? Effect.map(accounts.saved(job, value.message.usage, "coalesced"), (settlement) => ({
-                ...value,
-                settlement
-              }))
-            : Effect.succeed(value)
+  const alone = (job: Job, restore: Restore) =>
+    Effect.flatMap(atHome(attempt(job)), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () => (job.sent ? Effect.void : Fiber.interrupt(fiber)))
+    )
+
+  const shared = (job: Job, key: string, restore: Restore): Effect.Effect<GovernedAnswer, GovernorError> =>
+    Effect.flatMap(
+      restore(
+        degraded.instead(
+          "response cache (sharing)",
+          () => cache.coalesce(key, lead(job, key), { notShared: leadersOwn, fork: atHome, keep: () => job.sent }),
+          // Before anybody led, this request can still go alone.
+          () =>
+            job.led
+              ? undefined
+              : Effect.uninterruptibleMask((inner) =>
+                  Effect.map(alone(job, inner), (value) => ({ value, coalesced: false }))
+                )
         )
-      )
+      ),
+      ({ value, coalesced }) =>
+        coalesced
+          ? Effect.map(accounts.saved(job, value.message.usage, "coalesced"), (settlement) => ({
+              ...value,
+              settlement
+            }))
+          : Effect.succeed(value)
+    )
 
   /** Who leads what this job waits for. */
   const leaderOf = (job: Job): Job => (shareable(job) ? leading.get(job.key) : undefined) ?? job
@@ -80,20 +93,16 @@ export const makeAnswers = Effect.fnUntraced(function* (base: Base) {
    * its end: a whole answer tells its price only then, and a second try finds it in flight or in the cache.
    */
   const fetch: Answers["fetch"] = (job) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const work = shareable(job) ? shared(job, job.key) : attempt(job)
-        job.waiting++
-        const fiber = yield* Effect.forkIn(work, home, { startImmediately: true, uninterruptible: true })
-        const leader = leaderOf(job)
-        if (leader !== job) leader.waiting++
-        const left = Effect.suspend(() => {
-          leader.waiting--
-          return leader.sent || job.sent ? Effect.void : Fiber.interrupt(fiber)
-        })
-        return yield* Effect.onInterrupt(restore(Fiber.join(fiber)), () => left)
-      })
-    )
+    Effect.uninterruptibleMask((restore) => {
+      const leader = leaderOf(job)
+      const wait = (change: 1 | -1) => {
+        job.waiting += change
+        if (leader !== job) leader.waiting += change
+      }
+      wait(1)
+      const work = shareable(job) ? shared(job, job.key, restore) : alone(job, restore)
+      return Effect.onInterrupt(work, () => Effect.sync(() => wait(-1)))
+    })
 
   return { fetch, inFlight: (job) => shareable(job) && leading.has(job.key) } satisfies Answers
 })
