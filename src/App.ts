@@ -26,6 +26,7 @@ import { ModelRouter } from "./models/ModelRouter.ts"
 import { Monitor } from "./observability/Monitor.ts"
 import { layerMetrics, Telemetry } from "./observability/Telemetry.ts"
 import { layerGovernor } from "./observability/Traced.ts"
+import { layerGovernedCompactor } from "./orchestrator/GovernedCompactor.ts"
 import { layerGovernedWriter } from "./orchestrator/GovernedWriter.ts"
 import { Orchestrator, type SendOptions, type TurnEvent } from "./orchestrator/Orchestrator.ts"
 import { Settings, type SettingsOverrides, type SettingsShape } from "./Settings.ts"
@@ -39,11 +40,12 @@ const switched = <A, E1, R1, E2, R2>(
 ): Layer.Layer<A, E1 | E2, R1 | R2 | Settings> =>
   Layer.unwrap(Effect.map(Settings, ({ enabled }): Layer.Layer<A, E1 | E2, R1 | R2> => (isOn(enabled) ? on : off)))
 
-/** A model writes only where a real one answers: the simulator would only echo. */
+/** A model writes only where a real one answers: the simulator only repeats lines. */
 const writing = Layer.unwrap(
   Effect.gen(function* () {
     const { kind } = yield* Claude
     const { summaryModel } = yield* Settings
+    if (summaryModel === "upstream") return Summarizer.layerUpstream.pipe(Layer.provide(layerGovernedCompactor))
     return kind === "simulator" || summaryModel === "none"
       ? Summarizer.layerExtractive
       : Summarizer.layerModel.pipe(Layer.provide(layerGovernedWriter))
@@ -63,7 +65,7 @@ const governing = Layer.mergeAll(ModelRouter.layer, cache, TokenRateLimiter.laye
 
 const stateless = switched((enabled) => enabled.context, StatelessContexts.layer, StatelessContexts.layerOff)
 
-const conversing = context.pipe(Layer.provideMerge(MessageSearch.layer), Layer.provideMerge(ChatRepo.layerNoDeps))
+const conversing = context.pipe(Layer.provideMerge(MessageSearch.layer))
 
 /** Who listens: the rules that raise alerts, the log and the webhook that tell of them. */
 const watching = Layer.mergeAll(AlertRules.layer, layerAlertLog, layerWebhook)
@@ -73,6 +75,7 @@ export const layerServices = Layer.merge(Orchestrator.layer, layerMetrics).pipe(
   Layer.provideMerge(Monitor.layer),
   Layer.provideMerge(Layer.merge(conversing, stateless)),
   Layer.provideMerge(summarizer),
+  Layer.provideMerge(ChatRepo.layerNoDeps),
   Layer.provideMerge(layerGovernor),
   Layer.provideMerge(governing),
   Layer.provideMerge(Layer.merge(TokenEstimator.layer, Tokens.layer)),

@@ -92,7 +92,7 @@ export const variables = {
     doc: "Length a summary aims at, in words."
   }),
   summaryModel: required("SUMMARY_MODEL", model, "claude-haiku-5-5", {
-    doc: "Model that writes summaries in the background; none: only extractive ones."
+    doc: "Model that writes summaries in the background; none: only extractive ones; upstream: upstream condenses the history itself (on-demand compaction, a beta), and kept turns keep their thinking."
   }),
   compactionObjective: required("COMPACTION_OBJECTIVE", oneOf("dollars", "tokens"), "dollars", {
     doc: "What compaction saves: dollars (respects prompt caching) or tokens."

@@ -45,7 +45,7 @@ const make = Effect.gen(function* () {
   const catalog = yield* ModelCatalog
   const { modelRoutingComplexity, orchestratorModel, summaryModel } = yield* Settings
   const chosen: Record<Task, string> = {
-    summary: summaryModel === "none" ? "haiku" : summaryModel,
+    summary: summaryModel === "none" || summaryModel === "upstream" ? "haiku" : summaryModel,
     classification: "haiku",
     simple: "haiku",
     main: orchestratorModel,

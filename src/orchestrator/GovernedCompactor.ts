@@ -1,10 +1,11 @@
 import { Effect, Layer } from "effect"
 import { type CompactHistory, compactionBeta, HistoryCompactor } from "../context/HistoryCompactor.ts"
 import { NotWritten } from "../context/SummaryWriter.ts"
+import type { Caller } from "../domain/Caller.ts"
 import { blocksOf, type ContentBlock } from "../domain/Message.ts"
 import type { AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
 import { Governor } from "../governor/Governor.ts"
-import { summarizerCaller } from "./summarizerCaller.ts"
+import { summarizerCallers } from "./summarizerCaller.ts"
 
 /** Tokens for the summary, and for what the model thinks before it writes. Every model that compacts may write more. */
 const maxTokens = 8_192
@@ -58,10 +59,13 @@ export const layerGovernedCompactor: Layer.Layer<HistoryCompactor, never, Govern
   HistoryCompactor,
   Effect.gen(function* () {
     const governor = yield* Governor
+    const callerOf = yield* summarizerCallers
     const options = { cache: "off", headers: { "anthropic-beta": compactionBeta } } as const
     const compact = Effect.fn("HistoryCompactor.compact")(function* (history: CompactHistory) {
+      // Not routed as summaries are: only the conversation's own model has its prompt cached, and signs for it.
+      const caller: Caller = { ...(yield* callerOf(history.conversation)), task: undefined }
       const { message } = yield* governor
-        .run(requestOf(history), summarizerCaller(history.conversation), options)
+        .run(requestOf(history), caller, options)
         .pipe(Effect.mapError((error) => new NotWritten({ reason: error.message })))
       const block = blockOf(message)
       if (block !== undefined) return block

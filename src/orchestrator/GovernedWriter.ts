@@ -4,7 +4,7 @@ import { isText } from "../domain/Message.ts"
 import type { AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
 import { Governor } from "../governor/Governor.ts"
 import { Settings } from "../Settings.ts"
-import { summarizerCaller } from "./summarizerCaller.ts"
+import { summarizerCallers } from "./summarizerCaller.ts"
 
 const fields = Object.keys(WrittenSummary.fields)
 
@@ -44,6 +44,7 @@ export const layerGovernedWriter: Layer.Layer<SummaryWriter, never, Governor | S
   Effect.gen(function* () {
     const governor = yield* Governor
     const settings = yield* Settings
+    const callerOf = yield* summarizerCallers
     const request = ({ source, words }: WriteRequest): MessagesRequest => ({
       model: settings.summaryModel,
       max_tokens: Math.max(512, words * 6),
@@ -54,7 +55,7 @@ export const layerGovernedWriter: Layer.Layer<SummaryWriter, never, Governor | S
     const notWritten = (error: { readonly message: string }) => new NotWritten({ reason: error.message })
     const write = Effect.fn("SummaryWriter.write")(function* (asked: WriteRequest) {
       const { message } = yield* governor
-        .run(request(asked), summarizerCaller(asked.conversation), { cache: "off" })
+        .run(request(asked), yield* callerOf(asked.conversation), { cache: "off" })
         .pipe(Effect.mapError(notWritten))
       if (message.stop_reason !== "end_turn") {
         return yield* new NotWritten({ reason: `the model stopped with ${message.stop_reason}` })

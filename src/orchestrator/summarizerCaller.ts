@@ -1,10 +1,28 @@
-import type { Caller } from "../domain/Caller.ts"
+import { Effect, Option } from "effect"
+import { ChatRepo } from "../chat/ChatRepo.ts"
+import { type Caller, defaultCaller } from "../domain/Caller.ts"
 
-/** Its own agent name, so that budgets and reports can tell summaries from the work itself. */
-export const summarizerCaller = (conversation: string): Caller => ({
-  tenant: "default",
-  agent: "summarizer",
-  conversation,
-  priority: "background",
-  task: "summary"
+/**
+ * Who asks for summaries: an agent name of its own, so that budgets and reports can tell them from the work itself, in
+ * the name of the conversation's tenant; the default one for conversations that are not stored here.
+ */
+export const summarizerCallers = Effect.gen(function* () {
+  const repo = yield* Effect.serviceOption(ChatRepo)
+  const tenantOf = (conversation: string): Effect.Effect<string> =>
+    Option.match(repo, {
+      onNone: () => Effect.succeed(defaultCaller.tenant),
+      onSome: ({ get }) =>
+        get(conversation).pipe(
+          Effect.map(({ tenant }) => tenant),
+          Effect.orElseSucceed(() => defaultCaller.tenant)
+        )
+    })
+  return (conversation: string): Effect.Effect<Caller> =>
+    Effect.map(tenantOf(conversation), (tenant) => ({
+      tenant,
+      agent: "summarizer",
+      conversation,
+      priority: "background",
+      task: "summary"
+    }))
 })

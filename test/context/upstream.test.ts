@@ -43,24 +43,23 @@ const always = (s: Situation): Decision =>
     ? { compact: true, reason: "a whim", savesNanoUsd: 0 }
     : { compact: false, reason: "small", savesNanoUsd: 0 }
 
-const makeContext = Effect.fnUntraced(
-  function* (layout?: Layout.Layout, maxTokens = 50_000, policy = always) {
-    const settings = yield* Settings
+const makeContext = (layout?: Layout.Layout, maxTokens = 50_000, policy = always) =>
+  Effect.gen(function* () {
     const options = {
       conversation: "c",
       estimator: yield* TokenEstimator,
       summarizer: yield* Summarizer,
       catalog: yield* ModelCatalog,
-      ...settingsOptions(settings),
+      ...settingsOptions(yield* Settings),
       policy,
       maxTokens
     }
     return new ConversationContext(options, layout)
-  },
-  Effect.provide(ModelCatalog.layerDefault),
-  Effect.provideService(TokenEstimator, plainEstimator()),
-  Effect.provide(Settings.layerWith({}))
-)
+  }).pipe(
+    Effect.provide(ModelCatalog.layerDefault),
+    Effect.provideService(TokenEstimator, plainEstimator()),
+    Effect.provide(Settings.layerWith({}))
+  )
 
 /** Lets the background fibers work off what they have. */
 const settle = Effect.forEach(Array.from({ length: 30 }), () => Effect.yieldNow, { discard: true })
