@@ -17,6 +17,8 @@ export interface Situation {
   readonly expectedRequests: number
   /** Since the previous request of this conversation; undefined for the first. */
   readonly idleMillis: number | undefined
+  /** How long upstream keeps the end of the prompt: five minutes, or an hour. */
+  readonly lifetimeMillis: number
   /** Nano-dollars per token: reading the prefix as this conversation has had it read until now, and writing it. */
   readonly prices: { readonly read: number; readonly write: number }
   /** Nano-dollars that the requests since the last compaction paid for reading what could have been condensed. */
@@ -71,7 +73,7 @@ const dollars = (nano: number): string => `$${(nano / 1e9).toFixed(4)}`
  */
 export const decide = (s: Situation): Decision => {
   const idle = s.idleMillis
-  const cold = idle !== undefined && idle > cacheLifetimeMillis
+  const cold = idle !== undefined && idle > s.lifetimeMillis
   const compact = (cause: CompactionCause, reason: string): Decision => ({
     compact: true,
     cause,

@@ -154,7 +154,8 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
     shrunk: shrunkBy(retained, boundary - base, plan),
     compactions: layout.compactions + 1,
     pauses: layout.pauses,
-    longLived: layout.pauses > 0,
+    longLived: layout.pauses > 0 || layout.longTail,
+    longTail: layout.longTail,
     rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + source.tokens(message), 0),
     standing,
     upcoming: standing
@@ -177,7 +178,7 @@ export const byBlock = (
     boundary: upTo,
     shrunk: new Map(Array.from(layout.shrunk).filter(([seq]) => seq >= upTo)),
     compactions: layout.compactions + 1,
-    longLived: layout.pauses > 0,
+    longLived: layout.pauses > 0 || layout.longTail,
     rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + tokens(message), 0),
     upcoming: gather(layout.upcoming, passed, agentTools)
   }

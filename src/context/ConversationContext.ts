@@ -8,6 +8,7 @@ import { type Decision, excessOf, type Situation } from "./CompactionPolicy.ts"
 import { byBlock, compact } from "./Compactor.ts"
 import { Dress, type Dressed } from "./Dress.ts"
 import { dueRuns } from "./dueRuns.ts"
+import { hourPays } from "./hourPays.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
 import { acceptableShare, plans } from "./Plans.ts"
@@ -99,9 +100,10 @@ export class ConversationContext {
       const paused = rhythm.asks(before.tokens, window.sendable.at(-1)?.createdAt)
       this.outlook.sees(rhythm.requests)
       if (paused) window.layout = { ...window.layout, pauses: window.layout.pauses + 1 }
+      if (decision.compact || window.isWhole) this.chooseLifetime(shell, situation)
       const keep = (kept: Decision) => {
         rhythm.keeps(excessOf(situation))
-        return Effect.as(this.writeAhead(shell), this.prepared(shell, before, kept))
+        return Effect.as(this.writeAhead(shell), this.sent(this.prepared(shell, before, kept)))
       }
       if (!decision.compact) return keep(decision)
       return Effect.flatMap(this.askUpstream(shell), (block) =>
@@ -109,10 +111,24 @@ export class ConversationContext {
           ? keep({ compact: false, reason: `upstream is condensing it: ${decision.reason}`, savesNanoUsd: 0 })
           : Effect.map(Effect.uninterruptible(this.compact(shell, block)), (estimate) => {
               rhythm.compacts()
-              return this.prepared(shell, estimate, decision)
+              return this.sent(this.prepared(shell, estimate, decision))
             })
       )
     })
+  }
+
+  private sent(prepared: PreparedContext): PreparedContext {
+    this.rhythm.sends(prepared.estimatedTokens)
+    return prepared
+  }
+
+  /** Marks are part of the bytes: how long upstream is to keep them is chosen where nothing, or everything, is marked anew. */
+  private chooseLifetime({ model }: Shell, { stableTokens, tokens }: Situation): void {
+    const { layout } = this.window
+    const longTail = hourPays(this.rhythm, tokens - stableTokens, this.options.catalog.get(model).prices)
+    if (longTail !== layout.longTail) {
+      this.window.layout = { ...layout, longTail, longLived: longTail || layout.pauses > 0 }
+    }
   }
 
   /** What upstream says that the last prepared request consumed. */

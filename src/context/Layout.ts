@@ -28,6 +28,8 @@ export interface Layout {
   readonly pauses: number
   /** True when system, tools and heavy segments are marked to be kept for an hour: it has pauses. */
   readonly longLived: boolean
+  /** True when all of the prompt is: it has so many that this pays. */
+  readonly longTail: boolean
   /** Tokens of all messages before `boundary`, had they been sent in full. */
   readonly rawTokens: number
   /** As it stands in the context, and as the next compaction will write it. */
@@ -44,6 +46,7 @@ export const empty: Layout = {
   compactions: 0,
   pauses: 0,
   longLived: false,
+  longTail: false,
   rawTokens: 0,
   standing: nothing,
   upcoming: nothing
@@ -60,6 +63,7 @@ const Stored = Schema.fromJsonString(
     compactions: Schema.Natural,
     pauses: Schema.Natural,
     longLived: Schema.Boolean,
+    longTail: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
     rawTokens: Schema.Natural,
     standing: Standing,
     upcoming: Standing
@@ -80,6 +84,7 @@ export const encode = (layout: Layout): string =>
     compactions: layout.compactions,
     pauses: layout.pauses,
     longLived: layout.longLived,
+    longTail: layout.longTail,
     rawTokens: layout.rawTokens,
     standing: layout.standing,
     upcoming: layout.upcoming

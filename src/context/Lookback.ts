@@ -1,4 +1,5 @@
 import { blocksOf, isToolResult, isToolUse, type Message } from "../domain/Message.ts"
+import type { CacheControl } from "./PreparedContext.ts"
 
 /** Upstream looks for a cached prefix this many positions back from a breakpoint, its own included. */
 export const lookbackPositions = 20
@@ -26,12 +27,10 @@ export const lostEnd = (messages: ReadonlyArray<Message>): number | undefined =>
 }
 
 /** The messages with a breakpoint on the last block of one of them. */
-export const markedAt = (messages: ReadonlyArray<Message>, index: number): ReadonlyArray<Message> =>
+export const markedAt = (messages: ReadonlyArray<Message>, index: number, mark: CacheControl): ReadonlyArray<Message> =>
   messages.map((message, at) => {
     if (at !== index) return message
     const blocks = blocksOf(message.content)
-    const content = blocks.map((block, i) =>
-      i === blocks.length - 1 ? { ...block, cache_control: { type: "ephemeral" } } : block
-    )
+    const content = blocks.map((block, i) => (i === blocks.length - 1 ? { ...block, cache_control: mark } : block))
     return { ...message, content }
   })

@@ -1,7 +1,7 @@
 import type { Content, ContentBlock, Message } from "../domain/Message.ts"
 import type { MessagesRequest, ToolDefinition } from "../domain/MessagesRequest.ts"
 import type { Layout } from "./Layout.ts"
-import type { PreparedContext, Shell } from "./PreparedContext.ts"
+import type { CacheControl, PreparedContext, Shell } from "./PreparedContext.ts"
 import { standingText } from "./Standing.ts"
 
 type Breakpoint = PreparedContext["breakpoints"][number]
@@ -9,7 +9,10 @@ type Breakpoint = PreparedContext["breakpoints"][number]
 const ephemeral = { type: "ephemeral" } as const
 const forAnHour = { type: "ephemeral", ttl: "1h" } as const
 
-const marked = <T extends object>(item: T, mark: object = ephemeral): T => ({ ...item, cache_control: mark })
+/** What a breakpoint at the end of the prompt carries. */
+export const tailMark = ({ longTail }: Layout): CacheControl => (longTail ? forAnHour : ephemeral)
+
+const marked = <T extends object>(item: T, mark: object): T => ({ ...item, cache_control: mark })
 
 const hasMark = (item: object): boolean => "cache_control" in item
 
@@ -26,18 +29,20 @@ export const opening = (layout: Layout): Message | undefined => {
   return content.length === 0 ? undefined : { role: "user", content }
 }
 
-const openingBlocks = ({ longLived, segments, standing }: Layout): ReadonlyArray<ContentBlock> => {
+const openingBlocks = (layout: Layout): ReadonlyArray<ContentBlock> => {
+  const { longLived, segments, standing } = layout
   if (segments.length === 0) return []
   const state = standingText(standing)
+  const short = tailMark(layout)
   const lastHeavy = segments.findLastIndex((segment) => segment.detail === "heavy")
   return [
     { type: "text", text: preface },
     ...segments.map((segment, index): ContentBlock => {
       const block = { type: "text", text: segment.text }
-      if (index === lastHeavy) return marked(block, longLived ? forAnHour : ephemeral)
-      return index === segments.length - 1 && state === "" ? marked(block) : block
+      if (index === lastHeavy) return marked(block, longLived ? forAnHour : short)
+      return index === segments.length - 1 && state === "" ? marked(block, short) : block
     }),
-    ...(state === "" ? [] : [marked<ContentBlock>({ type: "text", text: state })])
+    ...(state === "" ? [] : [marked<ContentBlock>({ type: "text", text: state }, short)])
   ]
 }
 

@@ -35,6 +35,12 @@ export interface Shell {
   readonly tools?: ReadonlyArray<ToolDefinition> | undefined
 }
 
+/** Five minutes without a `ttl`. */
+export interface CacheControl {
+  readonly type: "ephemeral"
+  readonly ttl?: "1h"
+}
+
 export interface PreparedContext {
   /** Ready to be sent: roles alternate legally, breakpoints stand behind the segments. */
   readonly messages: ReadonlyArray<Message>
@@ -50,7 +56,7 @@ export interface PreparedContext {
    * The request's own `cache_control`: upstream then keeps a breakpoint on the last block, wherever that is, and no
    * message changes its bytes because a marker moved on.
    */
-  readonly cacheControl: { readonly type: "ephemeral" } | undefined
+  readonly cacheControl: CacheControl | undefined
   /** True when system, tools and heavy segments are to be kept for an hour. */
   readonly longLived: boolean
   /**

@@ -1,7 +1,7 @@
 import { promptTokens, type Usage } from "../domain/Usage.ts"
 import { cacheLifetimeMillis } from "./CompactionPolicy.ts"
 
-const hourMillis = 60 * 60_000
+export const hourMillis = 60 * 60_000
 
 /** How fast what usage says replaces what was believed. */
 const learning = 0.2
@@ -17,6 +17,12 @@ export class Rhythm {
   outputTokens = 0
   /** Of what upstream should have read from its cache, the share that it did: 0 to 1. */
   readShare = 1
+  /** Pauses of five minutes to an hour, and the share of requests that came after one, as a moving average. */
+  pauses = 0
+  pauseShare = 0
+  /** Tokens that a request adds, as a moving average. */
+  growth = 0
+  private sentTokens = 0
   private lastAt: number | undefined
   private expectedRead = 0
 
@@ -34,12 +40,22 @@ export class Rhythm {
 
   /** A request of `tokens` at `at`; answers whether it came after a pause that an hour's cache would have bridged. */
   asks(tokens: number, at: number | undefined): boolean {
+    const idle = this.idleMillis(at) ?? 0
+    const paused = idle > cacheLifetimeMillis && idle <= hourMillis
+    const weight = Math.max(learning / 2, 1 / (this.requests + 1))
+    if (this.requests > 0) this.growth += weight * (Math.max(0, tokens - this.sentTokens) - this.growth)
+    this.pauseShare += weight * ((paused ? 1 : 0) - this.pauseShare)
+    if (paused) this.pauses++
+    if (idle > cacheLifetimeMillis) this.expectedRead = 0
     this.requests++
     this.lastTokens = tokens
-    const idle = this.idleMillis(at) ?? 0
     this.lastAt = at ?? this.lastAt
-    if (idle > cacheLifetimeMillis) this.expectedRead = 0
-    return idle > cacheLifetimeMillis && idle <= hourMillis
+    return paused
+  }
+
+  /** What was sent in the end. */
+  sends(tokens: number): void {
+    this.sentTokens = tokens
   }
 
   /** The decision was to keep the context as it is, at this price. */

@@ -50,6 +50,11 @@ export class Window {
     return this.rendered - this.layout.boundary
   }
 
+  /** Nothing has been condensed: the context is the history. */
+  get isWhole(): boolean {
+    return this.layout.segments.length === 0 && this.layout.upstream === null
+  }
+
   /** Without trailing assistant messages: they wait for the user's answer to them. */
   get sendable(): ReadonlyArray<StoredMessage> {
     const end = this.retained.findLastIndex((message) => message.role !== "assistant") + 1

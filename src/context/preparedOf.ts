@@ -6,7 +6,7 @@ import { entriesOf } from "./entries.ts"
 import { compactionBeta } from "./HistoryCompactor.ts"
 import { segmentsOf } from "./Layout.ts"
 import { lostEnd, markedAt } from "./Lookback.ts"
-import { openingBreakpoints } from "./Prepared.ts"
+import { openingBreakpoints, tailMark } from "./Prepared.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
 import type { Window } from "./Window.ts"
 
@@ -35,7 +35,12 @@ const placed = ({ dressed, shell, window }: Parts) => {
   // For this one request the mark behind system or tools gives way: what it would find is found at the others.
   const full = breakpoints.length + dressed.breakpoints.length > most
   const { breakpoints: own, system, tools } = full ? { ...shell, breakpoints: [] } : dressed
-  return { system, tools, messages: markedAt(messages, lost), breakpoints: [...own, ...breakpoints] }
+  return {
+    system,
+    tools,
+    messages: markedAt(messages, lost, tailMark(window.layout)),
+    breakpoints: [...own, ...breakpoints]
+  }
 }
 
 /** The request that a window and a decision come to. */
@@ -52,7 +57,7 @@ export const preparedOf = (parts: Parts): PreparedContext => {
     upperBound: estimate.upperBound,
     rawMessages: window.next,
     rawTokens: shellTokens + layout.rawTokens + window.rawTokens,
-    cacheControl: { type: "ephemeral" },
+    cacheControl: tailMark(layout),
     longLived: layout.longLived,
     breakpoints,
     betas: layout.upstream === null ? [] : [compactionBeta],

@@ -1,11 +1,11 @@
 import type { Model } from "../models/ModelCatalog.ts"
 import type { Estimate } from "../tokens/TokenEstimator.ts"
-import type { Situation } from "./CompactionPolicy.ts"
+import { cacheLifetimeMillis, type Situation } from "./CompactionPolicy.ts"
 import { recentStart, type Source } from "./Compactor.ts"
 import { type Layout, segmentsOf } from "./Layout.ts"
 import type { Outlook } from "./Outlook.ts"
 import { plans } from "./Plans.ts"
-import type { Rhythm } from "./Rhythm.ts"
+import { hourMillis, type Rhythm } from "./Rhythm.ts"
 
 /** What a conversation knows of itself when it decides. */
 export interface View {
@@ -44,6 +44,7 @@ const floorOf = ({ layout, maxTokens, recentMessages, room, source }: View): num
 export const situationOf = (view: View, { tokens, upperBound }: Estimate): Situation => {
   const { layout, maxTokens, model, objective, rhythm, room } = view
   const { longContext, prices } = model
+  const write = layout.longTail ? prices.cacheWrite1h : prices.cacheWrite5m
   let floor: number | undefined
   const floorTokens = () => {
     floor ??= floorOf(view)
@@ -60,10 +61,8 @@ export const situationOf = (view: View, { tokens, upperBound }: Estimate): Situa
     stableTokens: maxTokens - room + heavyTokens(layout),
     expectedRequests: view.outlook.expected(rhythm.requests),
     idleMillis: rhythm.idleMillis(view.source.retained.at(-1)?.createdAt),
-    prices: {
-      read: rhythm.readShare * prices.cacheRead + (1 - rhythm.readShare) * prices.cacheWrite5m,
-      write: prices.cacheWrite5m
-    },
+    lifetimeMillis: layout.longTail ? hourMillis : cacheLifetimeMillis,
+    prices: { read: rhythm.readShare * prices.cacheRead + (1 - rhythm.readShare) * write, write },
     excessNanoUsd: rhythm.excessNanoUsd,
     extraNanoUsd:
       view.summaryNanoUsd(Math.max(0, tokens - (maxTokens - room) - heavyTokens(layout))) +

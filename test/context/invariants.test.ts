@@ -117,9 +117,20 @@ const shell: Shell = {
 }
 
 describe("invariants 1 to 4", () => {
-  it.effect.prop("hold on generated histories", [numbers], ([ns]) => Effect.asVoid(play(historyOf(ns), limit, shell)), {
-    arbitrary: { runs: 150 }
-  })
+  it.effect.prop(
+    "hold on generated histories, at any model's prices and whatever pauses are made",
+    [numbers, Schema.Literals(["claude-opus-4-6", "claude-haiku-5-5", "claude-sonnet-5-5", "claude-fable-5-2"])],
+    ([ns, model]) => {
+      const pauses = [0, 30_000, 400_000, 5_000_000]
+      let now = 0
+      const history = historyOf(ns).map((message, i) => {
+        now += pauses[(ns[i % ns.length] ?? 0) % pauses.length] ?? 0
+        return { ...message, createdAt: now }
+      })
+      return Effect.asVoid(play(history, limit, { ...shell, model }))
+    },
+    { arbitrary: { runs: 150 } }
+  )
 
   it.effect.prop(
     "hold whatever policy decides, whenever it compacts and restarts",

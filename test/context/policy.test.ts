@@ -18,6 +18,7 @@ const calm: Situation = {
   stableTokens: 3_000,
   expectedRequests: 40,
   idleMillis: 1_000,
+  lifetimeMillis: 300_000,
   prices: { read: 100, write: 2_500 },
   excessNanoUsd: 0,
   extraNanoUsd: 0
