@@ -1,4 +1,4 @@
-import { type Context, Deferred, Effect, Fiber, type Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Scope, Stream } from "effect"
 import { Broadcast } from "./Broadcast.ts"
 import type { CoalesceOptions } from "./SingleFlight.ts"
 
@@ -71,26 +71,24 @@ export const makeStreamFlight = (onFollower: () => void, bound = 8192): StreamFl
     open: Effect.Effect<Opened<H, A, E>, E, R>,
     options?: CoalesceOptions<E>
   ): Effect.Effect<CoalescedStream<H, A, E>, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
-    Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
-      Effect.acquireRelease(
-        Effect.sync(() => join(key, open, context)),
-        ({ broadcast, member }) =>
-          Effect.suspend(() => {
-            if (!broadcast.leave(member) || broadcast.fiber === undefined) return Effect.void
-            forget(key, broadcast as unknown as AnyBroadcast)
-            return Fiber.interrupt(broadcast.fiber)
-          })
-      ).pipe(
-        Effect.flatMap(({ broadcast, coalesced, member }) =>
-          Deferred.await(broadcast.head).pipe(
-            Effect.map((head) => ({ head, events: broadcast.events(member), coalesced })),
-            Effect.catchIf(
-              (error) => coalesced && options?.notShared?.(error) === true,
-              () => run(key, open, options)
-            )
+    Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope> | Scope.Scope>) =>
+      Effect.uninterruptibleMask((restore) => {
+        const { broadcast, coalesced, member } = join(key, open, context)
+        const left = Effect.suspend(() => {
+          if (!broadcast.leave(member) || broadcast.fiber === undefined) return Effect.void
+          forget(key, broadcast as unknown as AnyBroadcast)
+          return Fiber.interrupt(broadcast.fiber)
+        })
+        const heard = Deferred.await(broadcast.head).pipe(
+          Effect.map((head) => ({ head, events: broadcast.events(member), coalesced })),
+          Effect.catchIf(
+            (error) => coalesced && options?.notShared?.(error) === true,
+            () => run(key, open, options)
           )
         )
-      )
+        // Not acquireRelease: its finalizer copies the whole context.
+        return Effect.andThen(Scope.addFinalizer(Context.get(context, Scope.Scope), left), restore(heard))
+      })
     )
 
   return { run }

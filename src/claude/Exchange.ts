@@ -1,5 +1,5 @@
 import type * as Undici from "@effect/platform-node/Undici"
-import { Cause, Effect, type Pull, type Scope } from "effect"
+import { Cause, Effect, type Pull, Scope } from "effect"
 import { ClaudeError, StreamBroken, TimedOut, Unreachable } from "./ClaudeError.ts"
 
 export interface ExchangeOptions {
@@ -188,27 +188,38 @@ class Call implements Undici.Dispatcher.DispatchHandler {
 
 const maxTimer = 2 ** 31 - 1
 
+const dispatched = (options: ExchangeOptions): Call => {
+  const call = new Call(options)
+  options.dispatcher.dispatch(
+    {
+      origin: options.origin,
+      path: options.path,
+      method: options.method,
+      headers: options.headers,
+      body: options.body,
+      headersTimeout: Math.min(options.answerMillis, maxTimer),
+      bodyTimeout: options.idleMillis
+    },
+    call
+  )
+  return call
+}
+
 /** Sends one request and answers when the response's head is there. Closing the scope aborts it. */
 export const exchange = (options: ExchangeOptions): Effect.Effect<Exchange, ClaudeError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const call = new Call(options)
-      options.dispatcher.dispatch(
-        {
-          origin: options.origin,
-          path: options.path,
-          method: options.method,
-          headers: options.headers,
-          body: options.body,
-          headersTimeout: Math.min(options.answerMillis, maxTimer),
-          bodyTimeout: options.idleMillis
-        },
-        call
+  // Not acquireRelease: its finalizer copies the whole context.
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.scope, (scope) => {
+      const call = dispatched(options)
+      const left = Scope.addFinalizer(
+        scope,
+        Effect.sync(() => call.leave())
       )
-      return call
-    }),
-    (call) => Effect.sync(() => call.leave())
-  ).pipe(
-    Effect.tap((call) => call.head),
-    Effect.map((call) => ({ status: call.status, headers: call.headers, chunks: call.chunks, bytes: call.bytes }))
+      return Effect.map(Effect.andThen(left, restore(call.head)), () => ({
+        status: call.status,
+        headers: call.headers,
+        chunks: call.chunks,
+        bytes: call.bytes
+      }))
+    })
   )

@@ -1,4 +1,4 @@
-import { Cause, Effect } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import type { Alert } from "../domain/Event.ts"
 import { Event } from "../domain/Event.ts"
 import type { Events } from "../events/Events.ts"
@@ -26,6 +26,14 @@ const alert = (component: string, detail: string): Alert => ({
   message: `The ${component} fails; requests go on without it. ${detail}`,
   subject: component
 })
+
+const begin = <A, E>(effect: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  try {
+    return effect()
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
 
 export const makeDegraded = (events: Events["Service"]): Degraded => {
   const failing = new Map<string, Alert>()
@@ -55,10 +63,15 @@ export const makeDegraded = (events: Events["Service"]): Degraded => {
 
   /** Only what the room's contract does not announce counts as broken: defects, and interruptions from inside it. */
   const instead: Degraded["instead"] = (component, effect, otherwise) =>
-    Effect.catchCause(noticed(component, Effect.suspend(effect)), (cause) => {
-      const other = Cause.hasFails(cause) ? undefined : otherwise()
-      if (other === undefined) return Effect.failCause(cause)
-      return Effect.andThen(report(component, Cause.pretty(cause).split("\n", 1)[0] ?? ""), other)
+    Effect.suspend(() => {
+      const begun = noticed(component, begin(effect))
+      // What is done already, and well, needs no watching.
+      if (Exit.isExit(begun) && Exit.isSuccess(begun)) return begun
+      return Effect.catchCause(begun, (cause) => {
+        const other = Cause.hasFails(cause) ? undefined : otherwise()
+        if (other === undefined) return Effect.failCause(cause)
+        return Effect.andThen(report(component, Cause.pretty(cause).split("\n", 1)[0] ?? ""), other)
+      })
     })
 
   return {

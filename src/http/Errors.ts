@@ -1,4 +1,4 @@
-import { Cause, Duration, Effect, type Types } from "effect"
+import { Cause, Duration, Effect, LogLevel, References, type Types } from "effect"
 import {
   FindMyWay,
   HttpRouter,
@@ -117,14 +117,20 @@ const explain = (response: Response): Effect.Effect<Response, never, HttpServerR
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answer(byStatus(response.status, request)))
 }
 
+type Handled = Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest>
+
 /** One line a request at debug level, without the query: it may hold what is nobody's business. */
-const logged = (handled: Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest>) =>
-  Effect.gen(function* () {
+const logged = (handled: Handled): Handled => {
+  const told = Effect.gen(function* () {
     const { method, url } = yield* HttpServerRequest.HttpServerRequest
     const [took, response] = yield* Effect.timed(handled)
     yield* Effect.logDebug(`${method} ${pathOf(url)} ${response.status} in ${Duration.toMillis(took).toFixed(1)} ms`)
     return response
   })
+  return Effect.flatMap(References.MinimumLogLevel, (level) =>
+    LogLevel.isLessThanOrEqualTo(level, "Debug") ? told : handled
+  )
+}
 
 /** Whatever goes wrong on whatever route, the answer is a problem body: never empty, never a stack. */
 export const layer = HttpRouter.middleware(

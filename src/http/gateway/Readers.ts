@@ -1,4 +1,4 @@
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Effect, Scope } from "effect"
 
 /** Somebody who reads a stream. */
 export interface Reader {
@@ -41,22 +41,18 @@ export const watched = <A, E, R>(
   pull: Effect.Effect<A, E, R>,
   hangUp: () => void
 ): Effect.Effect<Effect.Effect<A, E, R>, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync((): Reader => {
-        const reader = { waitingSince: undefined, hangUp }
-        readers.add(reader)
-        return reader
-      }),
-      (reader) => Effect.sync(() => readers.remove(reader))
-    ),
-    (reader) =>
+  Effect.flatMap(Effect.scope, (scope) => {
+    const reader: Reader = { waitingSince: undefined, hangUp }
+    readers.add(reader)
+    const gone = Effect.sync(() => readers.remove(reader))
+    return Effect.as(
+      Scope.addFinalizer(scope, gone),
       Effect.clockWith((clock) => {
         reader.waitingSince = undefined
-        return Effect.tap(pull, () =>
-          Effect.sync(() => {
-            reader.waitingSince = clock.currentTimeMillisUnsafe()
-          })
-        )
+        return Effect.map(pull, (bytes) => {
+          reader.waitingSince = clock.currentTimeMillisUnsafe()
+          return bytes
+        })
       })
-  )
+    )
+  })
