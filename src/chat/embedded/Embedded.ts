@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Schedule } from "effect"
@@ -6,6 +6,8 @@ import { DatabaseUnavailable } from "../DatabaseUnavailable.ts"
 import * as Bridge from "./Bridge.ts"
 import * as DirectoryLock from "./DirectoryLock.ts"
 import * as Engine from "./Engine.ts"
+import { flush, sync } from "./flush.ts"
+import * as Template from "./Template.ts"
 
 const reasonOf = (cause: unknown): string => {
   if (cause instanceof Engine.EngineFailed) return cause.reason
@@ -20,33 +22,41 @@ const unavailable = (directory: string) => (cause: unknown) =>
       "Look for a full disk, missing permissions or files of another program or version; nothing there was changed"
   })
 
-const sync = (path: string): void => {
-  const file = openSync(path, "r")
-  fsyncSync(file)
-  closeSync(file)
-}
-
-/** Gives a finished draft its name; first on disk, then visible. */
+/** Gives a finished draft, which is on disk, its name. */
 const publish = (draft: string, directory: string): void => {
-  const entries = readdirSync(draft, { recursive: true, withFileTypes: true })
-  for (const entry of entries) sync(join(entry.parentPath, entry.name))
   renameSync(draft, directory)
   sync(dirname(directory))
 }
 
 const discard = (draft: string): void => rmSync(draft, { recursive: true, force: true })
 
+const files = (f: () => void) => Effect.try({ try: f, catch: (cause) => cause })
+
+/** For this user's eyes only: the backend lets everybody write to its files. */
+const empty = (directory: string) =>
+  files(() => {
+    discard(directory)
+    mkdirSync(dirname(directory), { recursive: true })
+    mkdirSync(directory, { mode: 0o700 })
+  })
+
+/** By initdb, in a worker of its own, because it leaves a gigabyte of garbage behind. What it made is kept for the next time. */
+const fromScratch = (directory: string, template: string) =>
+  Effect.scoped(Engine.open({ directory })).pipe(
+    Effect.andThen(Effect.ignore(Template.keep(directory, template))),
+    Effect.andThen(files(() => flush(directory)))
+  )
+
 /**
- * Creates the files beside their place and moves them there whole, so that a process killed half-way leaves nothing that
- * looks like a database; in a worker of its own, because initdb leaves a gigabyte of garbage behind.
+ * Creates the files beside their place and moves them there whole, first on disk, then visible, so that a process killed
+ * half-way leaves nothing that looks like a database.
  */
-const initialise = Effect.fnUntraced(function* (directory: string) {
+const initialise = Effect.fnUntraced(function* (directory: string, template: string) {
   if (existsSync(join(directory, "PG_VERSION"))) return
   const draft = `${directory}.new`
-  const files = (f: () => void) => Effect.try({ try: f, catch: (cause) => cause })
-  yield* files(() => discard(draft))
-  yield* files(() => void mkdirSync(draft, { recursive: true }))
-  yield* Effect.scoped(Engine.open({ directory: draft })).pipe(
+  yield* empty(draft)
+  yield* Template.restore(draft, template).pipe(
+    Effect.catchTag("NoTemplate", () => Effect.andThen(empty(draft), fromScratch(draft, template))),
     Effect.andThen(files(() => publish(draft, directory))),
     // Half a database would take the room that is missing.
     Effect.onError(() => Effect.sync(() => discard(draft)))
@@ -64,11 +74,15 @@ const housekeeping = (sql: PgClient.PgClient) =>
     )
   ])
 
-/** A PgClient on an embedded Postgres: in `directory`, which it locks, or in memory. */
-export const make = Effect.fnUntraced(function* (directory: string | undefined, config: PgClient.PgClientConfig) {
+/** A PgClient on an embedded Postgres: in `directory`, which it locks, or in memory. `template`: what a fresh one is made of. */
+export const make = Effect.fnUntraced(function* (
+  directory: string | undefined,
+  config: PgClient.PgClientConfig,
+  template = Template.location()
+) {
   if (directory !== undefined) yield* DirectoryLock.acquire(directory)
   const where = directory ?? "in memory"
-  if (directory !== undefined) yield* Effect.mapError(initialise(directory), unavailable(where))
+  if (directory !== undefined) yield* Effect.mapError(initialise(directory, template), unavailable(where))
   const stream = yield* Bridge.make({
     open: Engine.open({ directory }),
     batchLimit: 120_000,
