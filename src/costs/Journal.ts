@@ -21,9 +21,11 @@ export type Live = ReadonlyMap<string, LiveLine>
 const rotateAt = 1024 * 1024
 
 /** Lines that cannot be read, such as one that the death of the process tore, are left out. */
-export const readJournal = (path: string): Live => {
+export const readJournal = (path: string): Live => understood(readOrNothing(path).split("\n"))
+
+const understood = (lines: Iterable<string>): Live => {
   const live = new Map<string, LiveLine>()
-  for (const text of readOrNothing(path).split("\n")) {
+  for (const text of lines) {
     const line = Option.getOrUndefined(text === "" ? Option.none() : decode(text))
     if (line === undefined) continue
     if ("cancel" in line) live.delete(line.cancel)
@@ -48,7 +50,8 @@ const readOrNothing = (path: string): string => {
  */
 export class Journal {
   private readonly path: string
-  private readonly lines: Map<string, LiveLine>
+  /** As text: a line is written more often than it is understood, and a text is one thing to keep. */
+  private readonly lines: Map<string, string>
   private file: number
   private bytes = 0
   private limit = rotateAt
@@ -57,12 +60,12 @@ export class Journal {
   /** Begins the file with what is live already. Throws when it cannot be written. */
   constructor(path: string, live: Live) {
     this.path = path
-    this.lines = new Map(live)
+    this.lines = new Map([...live].map(([requestId, line]) => [requestId, textOf(line)]))
     this.file = this.begin()
   }
 
   get live(): Live {
-    return this.lines
+    return understood(this.lines.values())
   }
 
   /** Answers whether the intent is kept, and so for the others. */
@@ -76,7 +79,7 @@ export class Journal {
 
   /** Answers whether there was something to cancel. */
   cancel(requestId: string): boolean {
-    return this.lines.delete(requestId) && this.write({ cancel: requestId })
+    return this.lines.delete(requestId) && this.write(textOf({ cancel: requestId }))
   }
 
   /** The ledger has it. Needs no line: booking it again after a restart would change nothing. */
@@ -91,15 +94,15 @@ export class Journal {
   }
 
   private append(requestId: string, line: LiveLine): boolean {
-    if (!this.write(line)) return false
-    this.lines.set(requestId, line)
+    const text = textOf(line)
+    if (!this.write(text)) return false
+    this.lines.set(requestId, text)
     return true
   }
 
-  private write(line: object): boolean {
+  private write(text: string): boolean {
     try {
       if (this.bytes > this.limit) this.rotate()
-      const text = textOf(line)
       writeAll(this.file, this.torn ? `\n${text}` : text)
       this.bytes += text.length
       this.torn = false
@@ -118,7 +121,7 @@ export class Journal {
 
   /** The file is complete before it takes the place of the old one. */
   private begin(): number {
-    const text = [...this.lines.values()].map(textOf).join("")
+    const text = [...this.lines.values()].join("")
     const next = `${this.path}.next`
     writeFileSync(next, text)
     const file = openSync(next, "a")

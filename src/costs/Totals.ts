@@ -1,4 +1,4 @@
-import { nanoUsd, sum, zero } from "../domain/Money.ts"
+import { nanoUsd, zero } from "../domain/Money.ts"
 import { add, zero as noUsage } from "../domain/Usage.ts"
 import type { CostTotals, LedgerEntry, Saved } from "./Records.ts"
 
@@ -23,18 +23,21 @@ export const totalsOf = (entry: LedgerEntry): CostTotals => ({
   saved: entry.saved
 })
 
-const addSaved = (a: Saved, b: Saved): Saved => ({
-  cache: sum(a.cache, b.cache),
-  context: sum(a.context, b.context),
-  routing: sum(a.routing, b.routing)
-})
+const addSaved = (a: Saved, b: Saved): Saved =>
+  b.cache === 0 && b.context === 0 && b.routing === 0
+    ? a
+    : {
+        cache: nanoUsd(a.cache + b.cache),
+        context: nanoUsd(a.context + b.context),
+        routing: nanoUsd(a.routing + b.routing)
+      }
 
 export const plus = (a: CostTotals, b: CostTotals): CostTotals => ({
   requests: a.requests + b.requests,
   usage: add(a.usage, b.usage),
   rawTokens: a.rawTokens + b.rawTokens,
-  costNanoUsd: sum(a.costNanoUsd, b.costNanoUsd),
-  savedNanoUsd: sum(a.savedNanoUsd, b.savedNanoUsd),
+  costNanoUsd: nanoUsd(a.costNanoUsd + b.costNanoUsd),
+  savedNanoUsd: nanoUsd(a.savedNanoUsd + b.savedNanoUsd),
   saved: addSaved(a.saved, b.saved)
 })
 
