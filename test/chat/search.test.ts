@@ -8,6 +8,9 @@ import { Settings } from "../../src/Settings.ts"
 import { readProbes } from "../bench/probes.ts"
 import { missedBySearch } from "../bench/searchProbes.ts"
 import { describePostgres, TestPostgres } from "../support/postgres.ts"
+import { longSearchSuite } from "./longSearch.ts"
+import { searchIndexSuite } from "./searchIndex.ts"
+import { searchModel } from "./searchModel.ts"
 import { searchSuite } from "./searchSuite.ts"
 
 const over = <E>(database: Layer.Layer<Layer.Success<typeof Database.layerMemory>, E>) =>
@@ -22,7 +25,12 @@ const scanned = MessageSearch.layerScan.pipe(
   Layer.provide(Settings.layerWith({}))
 )
 
-layer(over(Database.layerMemory), { timeout: "60 seconds" })("search on PGlite", searchSuite)
+layer(over(Database.layerMemory), { timeout: "60 seconds" })("search on PGlite", (it) => {
+  searchSuite(it)
+  longSearchSuite(it)
+  searchIndexSuite(it)
+  searchModel(it, 40)
+})
 
 layer(scanned)("search by reading everything", searchSuite)
 
@@ -31,7 +39,12 @@ const postgres = Layer.unwrap(TestPostgres.useSync(({ url }) => Database.layerPo
 describePostgres("with a server", () => {
   layer(over(postgres.pipe(Layer.provide(TestPostgres.layer))), { timeout: "60 seconds" })(
     "search on Postgres",
-    searchSuite
+    (it) => {
+      searchSuite(it)
+      longSearchSuite(it)
+      searchIndexSuite(it)
+      searchModel(it, 60)
+    }
   )
 })
 

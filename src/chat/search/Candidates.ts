@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Term, Wanted } from "../excerpt.ts"
-import { allOf, anyOf, blockOf, blockSize, type Condition, phraseOf, queryOf } from "./Lexemes.ts"
+import { allOf, anyOf, blockOf, blockSize, type Condition, endOf, phraseOf, queryOf } from "./Lexemes.ts"
 import { weightOf } from "./Ranking.ts"
 import type { Bounds } from "./SearchQuery.ts"
 
@@ -13,12 +13,14 @@ export interface Scope {
   readonly blocks: ReadonlyArray<number>
   /** Messages in these blocks. */
   readonly size: number
+  /** Messages of the whole conversation in the index. */
+  readonly indexed: number
   readonly bounds: Bounds
   readonly filter: Condition | undefined
 }
 
 /** A word in more messages than this finds nothing by itself: only together with others. */
-const frequent = 1_000
+const frequent = 500
 /** Messages with a word that are counted in a sample, to tell whether it is frequent without looking it up. */
 const counted = 1_024
 /** Messages that are compared in the index, and those of them that are read at least. */
@@ -156,7 +158,7 @@ export interface Candidates {
 }
 
 /**
- * The messages that may hold the query best. Exact where some word is in at most a thousand messages; of words that are
+ * The messages that may hold the query best. Exact where some word is in at most 500 messages; of words that are
  * all more frequent, the newest messages that hold them together, then the newest that hold any.
  */
 export const candidates = Effect.fnUntraced(function* (sql: Sql, scope: Scope, wanted: Wanted, limit: number) {
@@ -180,3 +182,26 @@ export const candidates = Effect.fnUntraced(function* (sql: Sql, scope: Scope, w
 /** The newest or the first messages that pass the filter. */
 export const filtered = (sql: Sql, scope: Scope, filter: Condition, limit: number, forward: boolean) =>
   walk(sql, { ...scope, filter: undefined }, filter, limit, forward)
+
+const everWhen = ({ bounds: { fromTime, toTime } }: Scope): boolean =>
+  fromTime === 0 && toTime === Number.MAX_SAFE_INTEGER
+
+/** The newest or the first messages within the bounds, when nothing else is asked. Numbers have no gaps. */
+export const inOrder = Effect.fnUntraced(function* (sql: Sql, scope: Scope, most: number, forward: boolean) {
+  const { bounds, indexed, key } = scope
+  const last = Math.min(bounds.to, indexed - 1)
+  if (everWhen(scope)) {
+    const length = Math.max(0, Math.min(most, last - bounds.from + 1))
+    return Array.from({ length }, (_, i) => (forward ? bounds.from + i : last - i))
+  }
+  const found: Array<number> = []
+  for (const block of forward ? scope.blocks.toReversed() : scope.blocks) {
+    if (found.length >= most) break
+    const rows = yield* sql<{ readonly seq: number }>`SELECT seq FROM message_words w
+      WHERE w.conversation = ${key}::text::bigint AND w.seq >= ${block * blockSize}::int AND w.seq < ${endOf(block)}::int
+        AND ${bounded(sql, scope)}
+      ORDER BY seq ${sql.literal(forward ? "ASC" : "DESC")} LIMIT ${most - found.length}::int`
+    found.push(...rows.map(({ seq }) => seq))
+  }
+  return found
+})

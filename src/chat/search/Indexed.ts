@@ -4,7 +4,7 @@ import type { ChatRepo } from "../ChatRepo.ts"
 import { type Wanted, wantedOf } from "../excerpt.ts"
 import { reasonOf } from "../SqlReason.ts"
 import * as Rows from "../sql/Rows.ts"
-import { candidates, filtered, type Scope } from "./Candidates.ts"
+import { candidates, filtered, inOrder, type Scope } from "./Candidates.ts"
 import { makeIndexer } from "./Indexer.ts"
 import { blockSize, endOf, filterOf } from "./Lexemes.ts"
 import { blocksWithin, messagesIn, type Progress } from "./Progress.ts"
@@ -23,7 +23,8 @@ const scopeOf = (progress: Progress, query: SearchQuery): Scope => {
   const from = Math.max(asked.from, (blocks.at(-1) ?? 0) * blockSize)
   const to = Math.min(asked.to, endOf(blocks[0] ?? 0) - 1)
   const size = messagesIn(progress, blocks)
-  return { key: progress.key, blocks, size, bounds: { ...asked, from, to }, filter: filterOf(query) }
+  const { indexed, key } = progress
+  return { key, blocks, size, indexed, bounds: { ...asked, from, to }, filter: filterOf(query) }
 }
 
 /** The messages of these numbers, in that order. */
@@ -36,17 +37,6 @@ const reading = Effect.fnUntraced(function* (sql: Sql, key: string, seqs: Readon
       JOIN messages m ON m.conversation = ${key}::text::bigint AND m.seq = s.wanted) AS measured
     WHERE before < ${mostBytes}::int ORDER BY place`
   return yield* Rows.messages(rows)
-})
-
-/** The newest or the first messages within the bounds, when nothing else is asked. */
-const inOrder = Effect.fnUntraced(function* (sql: Sql, { blocks, bounds, key }: Scope, most: number, forward: boolean) {
-  if (blocks.length === 0) return []
-  const order = sql.literal(forward ? "ASC" : "DESC")
-  const rows = yield* sql<{ readonly seq: number }>`SELECT seq FROM message_words
-    WHERE conversation = ${key}::text::bigint AND seq >= ${bounds.from}::int AND seq <= ${bounds.to}::int
-      AND created_at >= ${String(bounds.fromTime)}::text::bigint AND created_at <= ${String(bounds.toTime)}::text::bigint
-    ORDER BY seq ${order} LIMIT ${most}::int`
-  return rows.map(({ seq }) => seq)
 })
 
 /** For a query of nothing but punctuation, which has no words to index: the newest messages are looked through. */

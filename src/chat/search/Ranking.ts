@@ -11,7 +11,8 @@ const isProse = ({ content }: StoredMessage): boolean => typeof content === "str
 /** A long text holds any word; what people and models say tells more than what tools print, and the user most of all. */
 const standing = (message: StoredMessage, chars: number): number => {
   const prose = isProse(message)
-  return (prose ? 1 : 0) + (prose && message.role === "user" ? 1 : 0) - Math.log10(Math.max(100, chars))
+  const length = Math.log10(Math.min(1_000_000, Math.max(100, chars)) / 100)
+  return 1 + (prose ? 0.2 : 0) + (prose && message.role === "user" ? 0.2 : 0) - 0.2 * length
 }
 
 interface Ranked {
@@ -25,7 +26,7 @@ const rank =
   (message: StoredMessage): Ranked => {
     const text = readable(message.content)
     const match = bestPassage(text, wanted, chars, weights)
-    return { message, match, score: match.near + standing(message, text.length) }
+    return { message, match, score: match.near * standing(message, text.length) }
   }
 
 const byRank = (a: Ranked, b: Ranked): number =>
