@@ -5,6 +5,7 @@ export const hourMillis = 60 * 60_000
 
 /** How fast what usage says replaces what was believed. */
 const learning = 0.2
+const slowly = 0.025
 
 /** How one conversation goes: how often it asks, how long it pauses, what upstream's cache really serves of it. */
 export class Rhythm {
@@ -42,7 +43,7 @@ export class Rhythm {
   asks(tokens: number, at: number | undefined): boolean {
     const idle = this.idleMillis(at) ?? 0
     const paused = idle > cacheLifetimeMillis && idle <= hourMillis
-    const weight = Math.max(learning / 2, 1 / (this.requests + 1))
+    const weight = Math.max(slowly, 1 / (this.requests + 1))
     if (this.requests > 0) this.growth += weight * (Math.max(0, tokens - this.sentTokens) - this.growth)
     this.pauseShare += weight * ((paused ? 1 : 0) - this.pauseShare)
     if (paused) this.pauses++
