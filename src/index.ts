@@ -10,6 +10,7 @@ export {
   type NewMessage
 } from "./chat/ChatRepo.ts"
 export { Database, DatabaseUnavailable } from "./chat/Database.ts"
+export { type Found, MessageSearch, SearchFailed, type SearchQuery, type SearchResult } from "./chat/MessageSearch.ts"
 export { type CallOptions, Claude, type ClaudeAnswer, type ClaudeStream } from "./claude/Claude.ts"
 export {
   CircuitOpen,
