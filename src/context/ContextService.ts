@@ -41,8 +41,8 @@ export interface ContextService {
   /** Tells what upstream says the last prepared request consumed: what its cache really serves goes into the next decision. */
   readonly settled: (conversation: string, usage: Usage) => Effect.Effect<void>
   /**
-   * Makes the next `prepare` leave out all thinking up to now, for a history that upstream refused. Answers whether
-   * that changes anything: if not, trying again will not help.
+   * Makes the next `prepare` leave out all thinking up to now, and upstream's own block, for a history that upstream
+   * refused. Answers whether that changes anything: if not, trying again will not help.
    */
   readonly repair: (conversation: string) => Effect.Effect<boolean, ConversationNotFound | ChatRepoError>
   /** Keeps a message in its own words (up to 2,000 characters) in every context from the next compaction on. Ten at most. */

@@ -141,11 +141,14 @@ export class ConversationContext {
     this.window.layout = { ...this.layout, upcoming: edit(this.layout.upcoming) }
   }
 
-  /** Leaves out all thinking of the messages it has, for a history that upstream refused; false when there was none left. */
-  withoutThinking(): boolean {
-    const { hasThinking } = this.window
-    if (hasThinking) this.window.adopt({ ...this.layout, thinkingFrom: this.next })
-    return hasThinking
+  /**
+   * For a history that upstream refused: upstream's own block becomes a segment, and all thinking up to now is left out.
+   * False when there was neither: trying again will not help.
+   */
+  repair(): boolean {
+    const repairable = this.window.hasThinking || this.layout.upstream !== null
+    if (repairable) this.window.adopt({ ...Layout.ownSegments(this.layout), thinkingFrom: this.next })
+    return repairable
   }
 
   /** What `prepare` would answer if it kept everything as it is, with what the policy would decide: changes nothing. */

@@ -175,7 +175,7 @@ export const makeManaged = Effect.gen(function* () {
 
   const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
     const state = yield* find(id)
-    return yield* state.lock.withPermits(1)(Effect.sync(() => state.context.withoutThinking()))
+    return yield* state.lock.withPermits(1)(Effect.sync(() => state.context.repair()))
   })
 
   const looked = Effect.fnUntraced(function* (id: string, shell: Shell) {

@@ -27,8 +27,8 @@ export interface PreparedRequest {
   readonly rawTokens: number
 }
 
-/** What compacts on upstream's side, or names messages that only upstream holds, is left alone. */
-const managedElsewhere: ReadonlySet<string> = new Set(["previous_message_id", "thread", "thread_id"])
+/** What compacts on upstream's side, asks it to, or names messages that only upstream holds, is left alone. */
+const managedElsewhere: ReadonlySet<string> = new Set(["previous_message_id", "thread", "thread_id", "compaction"])
 
 const holdsCompaction = ({ content }: Message): boolean =>
   typeof content !== "string" && content.some((block) => block.type === "compaction")

@@ -11,7 +11,7 @@ import { type Account, makeAccount } from "./Account.ts"
 import { afresh } from "./afresh.ts"
 import { makeBookkeeping, rawTokensOf } from "./Bookkeeping.ts"
 import type { Degraded } from "./Degraded.ts"
-import { makeForecast, prefixOf } from "./Forecast.ts"
+import { makeForecast, type Prefix, prefixOf } from "./Forecast.ts"
 import type { Settlement } from "./Governed.ts"
 import { type Job, scopeOf } from "./Job.ts"
 
@@ -33,7 +33,7 @@ export const makeAccounts = Effect.fnUntraced(function* (degraded: Degraded) {
   const forecast = makeForecast()
 
   /** By the upper bound, while that fits the limit. */
-  const expectation = Effect.fnUntraced(function* (job: Job, prefix: string) {
+  const expectation = Effect.fnUntraced(function* (job: Job, prefix: Prefix) {
     const guess = yield* books.estimate(job)
     const now = yield* Clock.currentTimeMillis
     const bound = forecast.expect(prefix, job.request, job.model.id, guess.upperBound, now)

@@ -28,8 +28,8 @@ interface PrefixMemory {
 }
 
 export interface Forecast {
-  readonly expect: (prefix: string, request: MessagesRequest, model: string, tokens: number, now: number) => Expected
-  readonly learn: (prefix: string, model: string, usage: Usage, sentAt: number) => void
+  readonly expect: (prefix: Prefix, request: MessagesRequest, model: string, tokens: number, now: number) => Expected
+  readonly learn: (prefix: Prefix, model: string, usage: Usage, sentAt: number) => void
 }
 
 /** Until a model has answered: an ordinary answer, and room for a long one. */
@@ -45,17 +45,28 @@ const oneHour = 3_600_000
 
 const lengthOf = (u: unknown): number => (typeof u === "string" ? u.length : Array.isArray(u) ? u.length : 0)
 
+/** What a request's prompt probably begins with: what its own conversation has sent, and what its agent's all share. */
+export interface Prefix {
+  readonly own: string
+  readonly family: string
+}
+
 /**
- * Names the prompt prefix that a request probably shares with earlier ones, in constant time: its conversation, or the
- * agent with the sizes of what stands at the front.
+ * Names the prompt prefixes that a request probably shares with earlier ones, in constant time. Its own: its
+ * conversation, or its agent with the sizes of what stands at the front. Its family's: the agent with the sizes of system
+ * prompt and tools.
  */
 export const prefixOf = (
   request: MessagesRequest,
   caller: { readonly tenant: string; readonly agent: string; readonly conversation?: string | undefined }
-): string =>
-  caller.conversation === undefined
-    ? `${caller.tenant}\n${caller.agent}\n${request.model}\n${lengthOf(request.system)}.${lengthOf(request.tools)}.${lengthOf(request.messages[0]?.content)}`
-    : `${caller.tenant}\n${caller.conversation}\n${request.model}`
+): Prefix => {
+  const family = `${caller.tenant}\n${caller.agent}\n${request.model}\n${lengthOf(request.system)}.${lengthOf(request.tools)}`
+  const own =
+    caller.conversation === undefined
+      ? `${family}.${lengthOf(request.messages[0]?.content)}`
+      : `${caller.tenant}\n${caller.conversation}\n${request.model}`
+  return { own, family }
+}
 
 /** Keeps the newest `limit` keys; a key that is written again counts as new. */
 const remember = <A>(memory: Map<string, A>, key: string, value: A, limit: number): void => {
@@ -69,7 +80,8 @@ const remember = <A>(memory: Map<string, A>, key: string, value: A, limit: numbe
 /**
  * Learns how much a model writes (moving mean and mean deviation) and how much of a prefix upstream's prompt cache
  * serves. A prefix never seen counts in full; afterwards what upstream held at the last request, if its five minutes
- * (one hour after a 1-hour write) are not over, times the share of such predictions that came true. Bounded, pure memory.
+ * (one hour after a 1-hour write) are not over, times the share of such predictions that came true. A prompt without a past
+ * is expected to be served what others of its family were. Bounded, pure memory.
  */
 export const makeForecast = (): Forecast => {
   const outputs = new Map<string, OutputMemory>()
@@ -90,8 +102,7 @@ export const makeForecast = (): Forecast => {
     memory.mean += outputGain * (output - memory.mean)
   }
 
-  const learnPrefix = (prefix: string, usage: Usage, sentAt: number): void => {
-    const written = usage.cacheWrite5m + usage.cacheWrite1h
+  const learnPrefix = (prefix: string, usage: Usage, held: number, sentAt: number): void => {
     const before = servable(prefix, sentAt)
     const hit =
       before === undefined || before.cached === 0
@@ -100,7 +111,7 @@ export const makeForecast = (): Forecast => {
     const trust = before?.trust ?? 0.5
     const lifetime = usage.cacheWrite1h > 0 ? oneHour : fiveMinutes
     const memory: PrefixMemory = {
-      cached: usage.cacheRead + written,
+      cached: held,
       trust: hit === undefined ? trust : trust + trustGain * (hit - trust),
       // An hour-long entry stays one, whatever is written after it.
       expiresAt: Math.max(sentAt + lifetime, before === undefined || usage.cacheRead === 0 ? 0 : before.expiresAt)
@@ -109,8 +120,8 @@ export const makeForecast = (): Forecast => {
   }
 
   return {
-    expect: (prefix, request, model, tokens, now) => {
-      const memory = servable(prefix, now)
+    expect: ({ family, own }, request, model, tokens, now) => {
+      const memory = servable(own, now) ?? servable(family, now)
       const cacheRead = memory === undefined ? 0 : Math.floor(Math.min(memory.cached, tokens) * memory.trust)
       const { mean, deviation } = outputs.get(model) ?? { mean: priorMean, deviation: priorDeviation }
       const most = Math.max(0, Math.floor(request.max_tokens))
@@ -121,9 +132,11 @@ export const makeForecast = (): Forecast => {
         outputBound: Math.min(most, Math.ceil(mean + 2 * deviation))
       }
     },
-    learn: (prefix, model, usage, sentAt) => {
+    learn: ({ family, own }, model, usage, sentAt) => {
       learnOutput(model, usage.output)
-      learnPrefix(prefix, usage, sentAt)
+      // What a prompt without a past of its own was served is what the family shares.
+      if (servable(own, sentAt) === undefined) learnPrefix(family, usage, usage.cacheRead, sentAt)
+      learnPrefix(own, usage, usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h, sentAt)
     }
   }
 }

@@ -95,9 +95,11 @@ const statisticsOf = (prepared: PreparedContext, maxContextTokens: number) => ({
 
 type UpstreamError = Extract<GovernorError, { readonly _tag: "ClaudeError" }>
 
-/** A 400 that names thinking or its signature: the only part of a prepared history that upstream may refuse. */
+/** A 400 that names thinking, a signature or a compaction block: what of a prepared history upstream may refuse. */
 const isAboutHistory = ({ reason }: UpstreamError): boolean =>
-  reason._tag === "Rejected" && reason.status === 400 && /signature|thinking/i.test(JSON.stringify(reason.body) ?? "")
+  reason._tag === "Rejected" &&
+  reason.status === 400 &&
+  /signature|thinking|compaction/i.test(JSON.stringify(reason.body) ?? "")
 
 export const makeTurns = (deps: TurnDeps) => {
   const { agentTools, builtins, context, governor, maxContextTokens, repo } = deps
@@ -146,7 +148,7 @@ export const makeTurns = (deps: TurnDeps) => {
     const repaired = Effect.fnUntraced(function* (error: UpstreamError) {
       if (!isAboutHistory(error) || !(yield* context.repair(id))) return yield* error
       yield* Effect.logWarning(
-        `Upstream refused the history of ${id}; it is sent once more without thinking: ${error.message}`
+        `Upstream refused the history of ${id}; it is sent once more without thinking and without a block of its own: ${error.message}`
       )
       return yield* ask(turn, yield* context.prepare(id, shell))
     })

@@ -174,6 +174,19 @@ describe("upstream condenses the history", () => {
       }).pipe(Effect.provide(withCompactor(() => Effect.never)))
   )
 
+  it.effect("a block that upstream refuses goes on as a segment, once, and thinking that was bound to it goes", () =>
+    Effect.gen(function* () {
+      const context = yield* makeContext({ ...Layout.empty, upstream: { block, tokens: 10 }, boundary: 4 })
+      context.append(stored(4).slice(4, 7), shell.model)
+      assert.isTrue(context.repair())
+      const { betas, messages } = yield* context.prepare(shell)
+      assert.deepStrictEqual(betas, [])
+      assert.include(JSON.stringify(messages[0]), "Everything so far, in short.")
+      assert.isFalse(messages.some((m) => hasThinking(m.content)))
+      assert.isFalse(context.repair())
+    }).pipe(Effect.provide(withCompactor(() => Effect.never)))
+  )
+
   const numbers = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5_000 }))).check(
     Schema.isMaxLength(120)
   )
