@@ -87,7 +87,7 @@ class Call implements Undici.Dispatcher.DispatchHandler {
     if (status < 200) return
     this.status = status
     this.headers = plain(headers)
-    this.wake()
+    this.wakeLater()
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -95,20 +95,17 @@ class Call implements Undici.Dispatcher.DispatchHandler {
     if (this.whole) return
     this.size += chunk.length
     if (this.size > highWater) controller.pause()
-    if (this.resume === undefined || this.waking) return
-    // One packet may hold many chunks, and undici tells of each: they go on together.
-    this.waking = true
-    queueMicrotask(this.wakeSoon)
+    this.wakeLater()
   }
 
   onResponseEnd(): void {
     this.ended = true
-    this.wake()
+    this.wakeLater()
   }
 
   onResponseError(_: Controller, error: Error): void {
     this.failure = this.errorOf(error)
-    this.wake()
+    this.wakeLater()
   }
 
   leave(): void {
@@ -150,7 +147,14 @@ class Call implements Undici.Dispatcher.DispatchHandler {
     })
   })
 
-  private readonly wakeSoon = (): void => {
+  /** One packet may hold the head, many chunks and the end, and undici tells of each: they go on together. */
+  private wakeLater(): void {
+    if (this.resume === undefined || this.waking) return
+    this.waking = true
+    queueMicrotask(this.wakeNow)
+  }
+
+  private readonly wakeNow = (): void => {
     this.waking = false
     this.wake()
   }

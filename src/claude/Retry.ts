@@ -89,26 +89,26 @@ const makeRepeat = (settings: RetryOptions) => {
     Effect.flatMap(Clock.currentTimeMillis, (start) => {
       let made = 0
       const onward = numbered(options, () => made)
-      const goOn = Effect.fnUntraced(function* (error: ClaudeError) {
-        const now = yield* Clock.currentTimeMillis
-        const inTime = now - start + retryAfterOf(error) <= maxElapsed
-        if (!inTime || !isTransient(error, patience)) return false
-        if (error.reason._tag === "CircuitOpen") {
-          // Nothing was sent: this was no attempt.
-          made--
-          return true
-        }
-        if (made >= settings.maxAttempts) return false
-        const abandoned = { _tag: "Abandoned", attempt: made, error, billed: billedOf(error) } as const
-        yield* onward?.onAttempt?.(abandoned) ?? Effect.void
-        return true
-      })
       const once = Effect.suspend(() => {
         made++
         return attempt(onward)
       })
       // Nearly every call needs one attempt: the schedule begins when that has failed.
       return Effect.catch(once, (error) => {
+        const goOn = Effect.fnUntraced(function* (error: ClaudeError) {
+          const now = yield* Clock.currentTimeMillis
+          const inTime = now - start + retryAfterOf(error) <= maxElapsed
+          if (!inTime || !isTransient(error, patience)) return false
+          if (error.reason._tag === "CircuitOpen") {
+            // Nothing was sent: this was no attempt.
+            made--
+            return true
+          }
+          if (made >= settings.maxAttempts) return false
+          const abandoned = { _tag: "Abandoned", attempt: made, error, billed: billedOf(error) } as const
+          yield* onward?.onAttempt?.(abandoned) ?? Effect.void
+          return true
+        })
         let failed: ClaudeError | undefined = error
         const next = Effect.suspend(() => {
           if (failed === undefined) return once

@@ -1,4 +1,4 @@
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer } from "effect"
 import type { Event } from "../domain/Event.ts"
 import { toUsd } from "../domain/Money.ts"
 import { Events, type Sequenced } from "../events/Events.ts"
@@ -35,11 +35,12 @@ const lineOf =
 export const layerRequestLog = Layer.effectDiscard(
   Effect.gen(function* () {
     const { requestLogLevel } = yield* Settings
-    const { listenFor } = yield* Events
+    const { watch } = yield* Events
     if (requestLogLevel === "off") return
-    const requests = yield* listenFor(({ _tag }) => _tag === "Usage")
+    const run = Effect.runForkWith(yield* Effect.context<never>())
     const line = lineOf(requestLogLevel)
-    const lines = (batch: ReadonlyArray<Sequenced>) => Effect.forEach(batch, line, { discard: true })
-    yield* Effect.forkScoped(Stream.runForEachArray(requests, lines))
+    yield* watch((entry) => {
+      if (entry.event._tag === "Usage") run(line(entry))
+    })
   })
 )
