@@ -98,6 +98,40 @@ describe("Simulator answers", () => {
     }).pipe(Effect.provide(simulated()))
   )
 
+  it.effect("with an object that follows a JSON schema, made of the request's own words", () =>
+    Effect.gen(function* () {
+      const strings = { type: "array", items: { type: "string" } }
+      const schema = { type: "object", properties: { constraints: strings, count: { type: "integer" } } }
+      const text = "Please fix the deploy of today.\nNever touch the production database."
+      const { message } = yield* send(ask(text, { output_config: { format: { type: "json_schema", schema } } }))
+      assert.deepStrictEqual(JSON.parse(String(message.content[0]?.text)), {
+        constraints: ["Never touch the production database."],
+        count: 0
+      })
+    }).pipe(Effect.provide(simulated()))
+  )
+
+  it.effect("with the reason why the prompt cache could not serve, where that is asked for", () =>
+    Effect.gen(function* () {
+      const turn = (previous: string | null, extra: Readonly<Record<string, unknown>> = {}) =>
+        send(ask("hello", { system: "You orchestrate.", diagnostics: { previous_message_id: previous }, ...extra }))
+      const { message: first } = yield* turn(null)
+      const on = [user("hello"), { role: "assistant", content: "hi" } as const, user("on")]
+      const reasonOf = Effect.fnUntraced(function* (extra: Readonly<Record<string, unknown>>, previous = first.id) {
+        const { diagnostics } = (yield* turn(previous, extra)).message
+        return JSON.parse(JSON.stringify(diagnostics)).cache_miss_reason?.type ?? null
+      })
+      assert.deepStrictEqual(first.diagnostics, { cache_miss_reason: null })
+      assert.strictEqual(yield* reasonOf({ messages: on }), null)
+      assert.strictEqual(yield* reasonOf({ messages: [user("hallo"), ...on.slice(1)] }), "messages_changed")
+      assert.strictEqual(yield* reasonOf({ system: "You command." }), "system_changed")
+      assert.strictEqual(yield* reasonOf({ tools: [search] }), "tools_changed")
+      assert.strictEqual(yield* reasonOf({ model: "claude-opus-5-5" }), "model_changed")
+      assert.strictEqual(yield* reasonOf({}, "msg_unknown"), "previous_message_not_found")
+      assert.isUndefined((yield* send(ask("hello"))).message.diagnostics)
+    }).pipe(Effect.provide(simulated()))
+  )
+
   it.effect("at the configured speed", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(send(ask("[[tokens:50]]")), { startImmediately: true })

@@ -11,7 +11,7 @@ import { eventScript } from "./EventScript.ts"
 import type { Fault } from "./Faults.ts"
 import { generate, promptUsage } from "./Generation.ts"
 import { type Meter, pause, play, silence } from "./Playback.ts"
-import { continued, layOut } from "./Prompt.ts"
+import { continued, layOut, type Prompt } from "./Prompt.ts"
 import type { CachePlan } from "./PromptCache.ts"
 import { respond, say } from "./Responder.ts"
 import { keyOf, type SimulatedCall, type State } from "./State.ts"
@@ -23,6 +23,7 @@ const reset = new ClaudeError({ reason: new Unreachable({ detail: "the connectio
 interface Admitted {
   readonly accepted: Accepted<MessagesRequest>
   readonly plan: CachePlan
+  readonly prompt: Prompt
   readonly owner: string
   readonly requestId: string
   readonly headers: Readonly<Record<string, string>>
@@ -68,7 +69,7 @@ const admit = Effect.fnUntraced(function* (
     return errorReply(429, text, requestId, { headers: { ...verdict.headers, "retry-after": retryAfter } })
   }
   const headers = { ...verdict.headers, "request-id": requestId, "anthropic-organization-id": "simulated" }
-  return { accepted, plan, owner, requestId, headers, fault, call }
+  return { accepted, plan, prompt, owner, requestId, headers, fault, call }
 })
 
 /** Opens the bill: the prompt is charged now, output as it comes, and a client that goes away closes it as it stands. */
@@ -137,18 +138,21 @@ const millis = (input: Duration.Input | undefined): number => Duration.toMillis(
 /** What the model answers: a summary, where the history is to be compacted. */
 const answered = Effect.fnUntraced(function* (
   state: State,
-  { accepted: { model, request }, plan }: Admitted,
+  { accepted: { model, request }, plan, prompt }: Admitted,
   messageId: string
 ): Effect.fn.Return<AssistantMessage> {
   const common = { request, model, tokenizer: yield* loadTokenizer, bill: plan.bill, messageId }
   const scripted = state.answers.shift()
-  return asksForCompaction(request)
-    ? compacted({ ...common, answer: scripted ?? state.options.rule?.(request) ?? say(summaryOf(request)) })
-    : generate({
-        ...common,
-        answer: scripted ?? respond(request, state.options.rule),
-        toolUseId: () => state.id("toolu")
-      })
+  if (asksForCompaction(request)) {
+    return compacted({ ...common, answer: scripted ?? state.options.rule?.(request) ?? say(summaryOf(request)) })
+  }
+  const message = generate({
+    ...common,
+    answer: scripted ?? respond(request, state.options.rule),
+    toolUseId: () => state.id("toolu")
+  })
+  const diagnostics = state.diagnoses.diagnose(request, messageId, prompt, plan.bill.cacheRead)
+  return diagnostics === null ? message : { ...message, diagnostics }
 })
 
 /** `POST /v1/messages`. */

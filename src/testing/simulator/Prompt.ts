@@ -20,6 +20,8 @@ export interface Position {
 export interface Prompt {
   readonly positions: ReadonlyArray<Position>
   readonly tokens: number
+  /** What stands for all tools, and for tools and system prompt together. */
+  readonly heads: { readonly tools: string; readonly system: string }
 }
 
 /** The system prompt that offering tools adds. */
@@ -110,16 +112,18 @@ export const layOut = (request: ValidatedRequest, model: SimulatedModel, tokeniz
     blockPieces(message.role, messageBlocks(message), model, tokenizer)
   )
   const positions = withAutomatic(request, [...head, ...chain(start, pieces, head.at(-1))])
-  return { positions, tokens: positions.at(-1)?.tokens ?? 0 }
+  const heads = { tools: tools.at(-1)?.prefix ?? "", system: head.at(-1)?.prefix ?? "" }
+  return { positions, tokens: positions.at(-1)?.tokens ?? 0, heads }
 }
 
 /** A laid out prompt with text of upstream's own behind it, which no breakpoint covers. */
 export const continued = (
-  { positions, tokens }: Prompt,
+  { heads, positions, tokens }: Prompt,
   text: string,
   model: SimulatedModel,
   tokenizer: Tokenizer
 ): Prompt => ({
+  heads,
   positions,
   tokens: tokens + perMessage + scaled({ text: tokenizer.text(text), fixed: 0 }, model.scale)
 })

@@ -2,6 +2,7 @@ import { Clock, Context, Duration, Effect, Layer, Random, type Scope } from "eff
 import type { ClaudeError } from "../../claude/ClaudeError.ts"
 import { type Reply, type Whole, Wire, type WireService } from "../../claude/Wire.ts"
 import { Bill, type BillEntry, type BillTotal } from "./Bill.ts"
+import { Diagnoses } from "./Diagnoses.ts"
 import { errorReply } from "./Errors.ts"
 import type { Fault } from "./Faults.ts"
 import { Limits } from "./Limits.ts"
@@ -39,6 +40,7 @@ const makeState = Effect.fnUntraced(function* (options: SimulatorOptions): Effec
     bill: new Bill(options.maxBillEntries ?? 100_000),
     limits: new Limits(options.limits ?? {}),
     cache: new PromptCache(100_000),
+    diagnoses: new Diagnoses(),
     faults: [],
     answers: [],
     id: (kind) => `${kind}_sim${prefix}${(count++).toString(36).padStart(6, "0")}`

@@ -1,6 +1,7 @@
 import { type Duration, Redacted } from "effect"
 import type { WireCall } from "../../claude/Wire.ts"
 import type { Bill } from "./Bill.ts"
+import type { Diagnoses } from "./Diagnoses.ts"
 import type { Fault } from "./Faults.ts"
 import type { LimitOptions, Limits } from "./Limits.ts"
 import type { PromptCache } from "./PromptCache.ts"
@@ -33,6 +34,7 @@ export interface State {
   readonly bill: Bill
   readonly limits: Limits
   readonly cache: PromptCache
+  readonly diagnoses: Diagnoses
   readonly faults: Array<Fault>
   readonly answers: Array<Answer>
   /** A fresh id of a kind: `req`, `msg`, `toolu`. Unique over restarts. */
