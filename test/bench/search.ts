@@ -84,18 +84,26 @@ const fill = Effect.fnUntraced(function* (id: string) {
   for (let stored = 0; stored < total; stored += batch) yield* append(id, talk(batch).slice(0, batch))
 })
 
-/** Milliseconds of single appends, and how many messages were indexed meanwhile. */
+const appended = 400
+
+/** Milliseconds of single appends of two messages, and of processor time a message, what follows in the background included. */
 const appends = Effect.gen(function* () {
   const { append, create } = yield* ChatRepo
   const { id } = yield* create({})
   const talk = makeTalk(9)
   const samples: Array<number> = []
-  for (let i = 0; i < 400; i++) {
-    samples.push((yield* timed(append(id, talk(2)))).millis)
+  const before = process.cpuUsage()
+  for (let i = 0; i < appended; i++) {
+    samples.push((yield* timed(append(id, talk(2).slice(0, 2)))).millis)
     yield* Effect.sleep("10 millis")
   }
-  return samples
+  yield* Effect.sleep("4 seconds")
+  const { system, user } = process.cpuUsage(before)
+  return { samples, processor: (system + user) / 1_000 / (2 * appended) }
 })
+
+const appendText = ({ processor, samples }: Effect.Success<typeof appends>): string =>
+  `p50 ${at(samples, 0.5)} ms, p99 ${at(samples, 0.99)} ms, ${processor.toFixed(2)} ms of processor time a message`
 
 const measure = Effect.gen(function* () {
   const { search } = yield* MessageSearch
@@ -146,9 +154,8 @@ const run = <E>(name: string, database: Layer.Layer<Layer.Success<typeof Databas
     const searched = MessageSearch.layer.pipe(Layer.provideMerge(repo), Layer.provide(settings))
     yield* Effect.gen(function* () {
       const indexed = yield* appends
-      yield* Console.log(
-        `one append of two messages: p50 ${at(alone, 0.5)} ms, p99 ${at(alone, 0.99)} ms; indexed meanwhile: p50 ${at(indexed, 0.5)} ms, p99 ${at(indexed, 0.99)} ms`
-      )
+      yield* Console.log(`one append of two messages: ${appendText(alone)}`)
+      yield* Console.log(`the same, indexed in the background: ${appendText(indexed)}`)
       yield* measure
     }).pipe(Effect.provide(searched))
   })

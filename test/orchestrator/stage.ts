@@ -16,13 +16,15 @@ export const makeStage = (overrides: Overrides = {}) => {
   const context = Layer.unwrap(
     Effect.map(Settings, ({ enabled }) => (enabled.context ? ContextManager.layer : ContextManager.layerOff))
   )
-  const layer = Orchestrator.layer.pipe(
-    Layer.provideMerge(context),
-    Layer.provide(Summarizer.layer),
-    Layer.provideMerge(ChatRepo.layerMemory),
-    Layer.provideMerge(world.layer)
-  )
-  return { ...world, layer }
+  /** With what stores conversations, and what searches them if anything does. */
+  const layerWith = <A, R>(chat: Layer.Layer<A | ChatRepo, never, R>) =>
+    Orchestrator.layer.pipe(
+      Layer.provideMerge(context),
+      Layer.provide(Summarizer.layer),
+      Layer.provideMerge(chat),
+      Layer.provideMerge(world.layer)
+    )
+  return { ...world, layerWith, layer: layerWith(ChatRepo.layerMemory) }
 }
 
 export type Stage = ReturnType<typeof makeStage>

@@ -22,7 +22,7 @@ export interface Scope {
 /** A word in more messages than this finds nothing by itself: only together with others. */
 const frequent = 500
 /** Messages with a word that are counted in a sample, to tell whether it is frequent without looking it up. */
-const counted = 1_024
+const counted = 512
 /** Messages that are compared in the index, and those of them that are read at least. */
 const compared = 200
 const leastRead = 30

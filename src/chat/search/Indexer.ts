@@ -12,7 +12,7 @@ import { type Progress, progressOf } from "./Progress.ts"
 type Sql = SqlClient.SqlClient
 
 /** One step takes so many messages and bytes at most, or one message: nobody waits long for the database. */
-const step = { messages: 32, bytes: 512 * 1024 }
+const step = { messages: 12, bytes: 256 * 1024 }
 
 /** Messages before a step in which the calls of its results are looked for. */
 const lookback = 64
