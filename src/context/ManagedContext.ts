@@ -29,8 +29,12 @@ interface Held {
   warned: boolean
 }
 
-/** Conversations held in memory; the others are read again when they are asked for (O(context), not O(history)). */
-const heldConversations = 1_000
+/** Conversations held in memory, and their bytes, roughly; others are read again when they are asked for: O(context), not O(history). */
+const heldConversations = 5_000
+const heldBytes = 256 * 1024 * 1024
+/** Of what surrounds the messages; of a token's text, twice: as it was stored and as it is sent. */
+const ownBytes = 20_000
+const bytesPerToken = 12
 
 /** Contexts of conversations, prepared by the policy and kept across restarts. */
 export const makeManaged = Effect.gen(function* () {
@@ -40,7 +44,11 @@ export const makeManaged = Effect.gen(function* () {
   const catalog = yield* ModelCatalog
   const settings = yield* Settings
   const events = yield* Events
-  const held = new LRUCache<string, Held>({ max: heldConversations })
+  const held = new LRUCache<string, Held>({
+    max: heldConversations,
+    maxSize: heldBytes,
+    sizeCalculation: ({ context }) => Math.min(heldBytes, ownBytes + bytesPerToken * context.rhythm.lastTokens)
+  })
   const outlook = new Outlook()
   const bare: Shell = { model: settings.orchestratorModel }
 
@@ -127,6 +135,8 @@ export const makeManaged = Effect.gen(function* () {
       Effect.gen(function* () {
         yield* catchUp(state, id, shell.model)
         const prepared = yield* state.context.prepare(shell)
+        // It has grown: what it takes is counted anew.
+        held.set(id, state)
         yield* save(id, state)
         if (prepared.compaction !== undefined) yield* announce(id, prepared, state.context.rhythm.lastTokens)
         yield* warnOfShell(state, id, prepared, shell)
