@@ -23,14 +23,14 @@ const unavailable = (directory: string) => (cause: unknown) =>
   })
 
 /** Gives a finished draft, which is on disk, its name. */
-const publish = (draft: string, directory: string): void => {
+const publish = async (draft: string, directory: string): Promise<void> => {
   renameSync(draft, directory)
-  sync(dirname(directory))
+  await sync(dirname(directory))
 }
 
 const discard = (draft: string): void => rmSync(draft, { recursive: true, force: true })
 
-const files = (f: () => void) => Effect.try({ try: f, catch: (cause) => cause })
+const files = (f: () => void | Promise<void>) => Effect.tryPromise({ try: async () => f(), catch: (cause) => cause })
 
 /** For this user's eyes only: the backend lets everybody write to its files. */
 const empty = (directory: string) =>

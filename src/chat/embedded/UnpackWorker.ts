@@ -6,5 +6,5 @@ import { unpack } from "./Pack.ts"
 const { directory, file } = workerData as { readonly directory: string; readonly file: string }
 
 unpack(file, directory)
-flush(directory)
+await flush(directory)
 parentPort?.postMessage("done")
