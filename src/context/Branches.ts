@@ -33,7 +33,7 @@ interface Family {
 /** Makes the context of a new branch; of a fork, from what it shares with `parent`. */
 export type MakeContext = (id: string, parent: Branch | undefined, shared: number) => ConversationContext
 
-const maxBytes = 128 * 1024 * 1024
+export const maxBytes = 128 * 1024 * 1024
 const maxFamilies = 10_000
 const branchesPerFamily = 16
 
@@ -87,6 +87,11 @@ export class Branches {
     this.makeContext = makeContext
   }
 
+  /** Bytes that are held, roughly. */
+  get bytes(): number {
+    return this.families.calculatedSize
+  }
+
   /** The branch that holds these messages, known ones as the objects they were first seen as. */
   seat(owner: StatelessOwner, messages: ReadonlyArray<Message>): Branch {
     const key = keyOf(owner, messages[0])
@@ -99,6 +104,8 @@ export class Branches {
     found.messages = all
     const others = family.branches.filter((other) => other !== found)
     family.branches = [...others.slice(-(branchesPerFamily - 1)), found]
+    // It has grown, and a cache weighs a value only when it is new to it.
+    this.families.delete(key)
     this.families.set(key, family)
     return found
   }

@@ -135,7 +135,8 @@ export const makeManaged = Effect.gen(function* () {
       Effect.gen(function* () {
         yield* catchUp(state, id, shell.model)
         const prepared = yield* state.context.prepare(shell)
-        // It has grown: what it takes is counted anew.
+        // It has grown, and a cache weighs a value only when it is new to it.
+        held.delete(id)
         held.set(id, state)
         yield* save(id, state)
         if (prepared.compaction !== undefined) yield* announce(id, prepared, state.context.rhythm.lastTokens)

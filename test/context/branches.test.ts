@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Branches, maxBytes } from "../../src/context/Branches.ts"
+import { ConversationContext } from "../../src/context/ConversationContext.ts"
+import { Summarizer } from "../../src/context/Summarizer.ts"
+import { settingsOptions } from "../../src/context/settingsOptions.ts"
+import type { Message } from "../../src/domain/Message.ts"
+import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
+import { Settings } from "../../src/Settings.ts"
+import { TokenEstimator } from "../../src/tokens/TokenEstimator.ts"
+import { plainEstimator } from "../support/estimator.ts"
+
+const makeBranches = Effect.gen(function* () {
+  const options = {
+    conversation: "c",
+    estimator: yield* TokenEstimator,
+    summarizer: yield* Summarizer,
+    catalog: yield* ModelCatalog,
+    ...settingsOptions(yield* Settings)
+  }
+  return new Branches(() => new ConversationContext(options))
+}).pipe(
+  Effect.provide(Summarizer.layer),
+  Effect.provide(ModelCatalog.layerDefault),
+  Effect.provideService(TokenEstimator, plainEstimator()),
+  Effect.provide(Settings.layerWith({}))
+)
+
+const owner = { tenant: "t", agent: "a", owner: "o" }
+const said = (n: number, chars: number): Message => ({
+  role: n % 2 === 0 ? "user" : "assistant",
+  content: `${n} ${"x".repeat(chars)}`
+})
+
+describe("conversations of clients that send their whole history", () => {
+  it.effect("are found again by their prefix, and fork where they part", () =>
+    Effect.gen(function* () {
+      const branches = yield* makeBranches
+      const history = Array.from({ length: 5 }, (_, n) => said(n, 10))
+      const first = branches.seat(owner, history.slice(0, 3))
+      assert.strictEqual(branches.seat(owner, structuredClone(history)), first)
+      assert.notStrictEqual(branches.seat(owner, [...history.slice(0, 3), said(7, 5)]), first)
+      assert.notStrictEqual(branches.seat({ ...owner, tenant: "u" }, history), first)
+    })
+  )
+
+  it.effect("are weighed as they grow, and the least recently used are forgotten", () =>
+    Effect.gen(function* () {
+      const branches = yield* makeBranches
+      const megabyte = 512 * 1024
+      const history: Array<Message> = []
+      for (let n = 0; n < 20; n++) {
+        history.push(said(n, megabyte))
+        branches.seat(owner, history)
+        assert.isAtLeast(branches.bytes, (n + 1) * 2 * megabyte)
+      }
+      const other = branches.seat({ ...owner, agent: "b" }, [said(0, megabyte)])
+      for (let n = 0; n < 130; n++) branches.seat({ ...owner, agent: `c${n}` }, [said(0, megabyte)])
+      assert.isAtMost(branches.bytes, maxBytes)
+      assert.notStrictEqual(branches.seat({ ...owner, agent: "b" }, [said(0, megabyte)]), other)
+    })
+  )
+})
