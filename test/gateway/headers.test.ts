@@ -6,7 +6,7 @@ import { CostTracker } from "../../src/costs/CostTracker.ts"
 import type { Caller } from "../../src/domain/Caller.ts"
 import { Events } from "../../src/events/Events.ts"
 import { Settings } from "../../src/Settings.ts"
-import { answering, body, frames, model, post, tapped, Wiretap, world } from "./world.ts"
+import { answering, body, frames, model, post, type Reply, tapped, Wiretap, world } from "./world.ts"
 
 /** What the books say of a request that is sent now. */
 const booked = (headers: Record<string, string>) =>
@@ -41,7 +41,8 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
 
     it.effect("that is none of the allowed words is refused, and says which ones are", () =>
       Effect.gen(function* () {
-        for (const name of ["x-sluice-priority", "x-sluice-task", "x-sluice-cache", "x-sluice-context"]) {
+        const names = ["priority", "task", "cache", "context", "allow-cheaper", "allow-fallback"]
+        for (const name of names.map((last) => `x-sluice-${last}`)) {
           const answer = yield* post(body(), { [name]: "nonsense" })
           assert.strictEqual(answer.status, 400)
           assert.strictEqual(answer.json.error.type, "invalid_request_error")
@@ -113,6 +114,51 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
       })
     )
   })
+
+  it.layer(tapped({ settings: { modelRouting: true } }))("another model", (it) => {
+    const asksSonnet = (seen: Buffer) => seen.includes("claude-sonnet-5-5")
+    const noRoomOnSonnet: Reply = (response, seen) => {
+      if (!asksSonnet(seen.body)) return answering({ model: "claude-haiku-5-5" })(response, seen)
+      const error = { type: "overloaded_error", message: "Overloaded" }
+      response.writeHead(529, { "content-type": "application/json" }).end(JSON.stringify({ type: "error", error }))
+    }
+
+    it.effect("answers when upstream has no room, only where the request allows it", () =>
+      Effect.gen(function* () {
+        const tap = yield* Wiretap
+        tap.reply.current = noRoomOnSonnet
+        for (const headers of [{}, { "x-sluice-allow-fallback": "off" }, { "x-sluice-allow-cheaper": "on" }]) {
+          assert.strictEqual((yield* post(body(), headers)).status, 529)
+        }
+        const answer = yield* post(body(), { "x-sluice-allow-fallback": "On" })
+        assert.strictEqual(answer.status, 200)
+        assert.strictEqual(answer.headers.get("x-sluice-model"), "claude-haiku-5-5")
+        assert.isFalse(
+          tap.seen.some(({ headers }) => "x-sluice-allow-fallback" in headers),
+          "it stays here"
+        )
+      })
+    )
+  })
+
+  it.layer(tapped({ settings: { modelRouting: true, costDailyBudgetUsd: Option.some(1) } }))(
+    "a budget that runs out",
+    (it) => {
+      it.effect("is stretched by a cheaper model, only where the request allows it", () =>
+        Effect.gen(function* () {
+          const tap = yield* Wiretap
+          // At 10,000 nano-dollars each, 85 % of the budget.
+          tap.reply.current = answering({ usage: { input_tokens: 0, output_tokens: 85_000 } })
+          const small = () => body({ max_tokens: 10 })
+          assert.strictEqual((yield* post(small())).headers.get("x-sluice-model"), model)
+          tap.reply.current = answering({ usage: { input_tokens: 0, output_tokens: 0 } })
+          assert.strictEqual((yield* post(small())).headers.get("x-sluice-model"), model)
+          const cheaper = yield* post(small(), { "x-sluice-allow-cheaper": "on" })
+          assert.strictEqual(cheaper.headers.get("x-sluice-model"), "claude-haiku-5-5")
+        })
+      )
+    }
+  )
 
   const strict = {
     rateLimitTokensPerMinute: 2_000,

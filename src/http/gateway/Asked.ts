@@ -16,6 +16,7 @@ export interface Asked {
 
 const caches = ["on", "off", "refresh"] as const
 const contexts = ["off", "compact"] as const
+const switches = ["on", "off"] as const
 const priorities = Priority.literals
 const tasks = Task.literals
 
@@ -82,17 +83,23 @@ export const readAsked = (
   const task = oneOf(headers, "x-sluice-task", tasks)
   const cache = oneOf(headers, "x-sluice-cache", caches)
   const context = oneOf(headers, "x-sluice-context", contexts)
+  const cheaper = oneOf(headers, "x-sluice-allow-cheaper", switches)
+  const fallback = oneOf(headers, "x-sluice-allow-fallback", switches)
   if (isRefusal(priority)) return priority
   if (isRefusal(task)) return task
   if (isRefusal(cache)) return cache
   if (isRefusal(context)) return context
+  if (isRefusal(cheaper)) return cheaper
+  if (isRefusal(fallback)) return fallback
   return {
     caller: {
       tenant: grant?.name ?? defaultCaller.tenant,
       agent: named(headers, "x-sluice-agent", "x-claude-code-agent-id") ?? grant?.agent ?? defaultCaller.agent,
       conversation: named(headers, "x-sluice-conversation", "x-claude-code-session-id"),
       priority: priorityOf(priority, grant?.priority),
-      task
+      task,
+      allowCheaper: cheaper === "on",
+      allowFallback: fallback === "on"
     },
     cache: cache ?? cacheControl(headers) ?? "on",
     context: settings.enabled.context ? (context ?? settings.gatewayContext) : "off",
