@@ -1,5 +1,5 @@
 import type * as Undici from "@effect/platform-node/Undici"
-import { Cause, Effect, type Pull, Scope } from "effect"
+import { Array as Arr, Cause, Effect, type Pull, Scope } from "effect"
 import { ClaudeError, StreamBroken, TimedOut, Unreachable } from "./ClaudeError.ts"
 
 export interface ExchangeOptions {
@@ -22,7 +22,7 @@ export interface Exchange {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   /** What has arrived since the last pull; upstream is held up while nobody pulls. */
-  readonly chunks: Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], ClaudeError>
+  readonly chunks: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, ClaudeError>
   /** The whole body. */
   readonly bytes: Effect.Effect<Uint8Array, ClaudeError>
 }
@@ -120,10 +120,10 @@ class Call implements Undici.Dispatcher.DispatchHandler {
   })
 
   readonly chunks: Exchange["chunks"] = Effect.suspend(() => {
-    const [first, ...rest] = this.waiting
-    if (first !== undefined) {
+    const { waiting } = this
+    if (Arr.isReadonlyArrayNonEmpty(waiting)) {
       this.take()
-      return Effect.succeed([first, ...rest] as const)
+      return Effect.succeed(waiting)
     }
     if (this.failure !== undefined) return Effect.fail(this.failure)
     return this.ended ? Cause.done() : Effect.andThen(this.change, this.chunks)

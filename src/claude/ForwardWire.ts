@@ -1,5 +1,5 @@
 import * as Undici from "@effect/platform-node/Undici"
-import { Duration, Effect, Redacted, type Scope, Stream } from "effect"
+import { Array as Arr, Duration, Effect, Redacted, type Scope, Stream } from "effect"
 import type { StreamEvent } from "../domain/MessagesRequest.ts"
 import { withOriginal } from "../domain/Original.ts"
 import { ClaudeError, StreamBroken } from "./ClaudeError.ts"
@@ -57,11 +57,12 @@ const eventsOf = (chunks: Exchange["chunks"]): Stream.Stream<StreamEvent, Claude
     Effect.sync(() => {
       const parser = frameParser()
       const pull: Effect.Effect<
-        readonly [StreamEvent, ...Array<StreamEvent>],
+        Arr.NonEmptyReadonlyArray<StreamEvent>,
         Effect.Error<Exchange["chunks"]>
       > = Effect.flatMap(chunks, (arrived) => {
-        const [first, ...rest] = arrived.flatMap(parser.push)
-        return first === undefined ? pull : Effect.succeed([first, ...rest] as const)
+        // Upstream writes every event as a chunk of its own; what arrives together is read together.
+        const events = parser.push(arrived.length === 1 ? arrived[0] : Buffer.concat(arrived))
+        return Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : pull
       })
       return pull
     })
