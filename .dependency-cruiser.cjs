@@ -63,15 +63,15 @@ module.exports = {
     {
       name: "settings-and-version-are-leaves",
       severity: "error",
-      from: { path: "^src/(Settings|SettingsTable|version)\\.ts$" },
-      to: { path: "^src/", pathNot: "^src/SettingsTable\\.ts$" }
+      from: { path: "^src/(Settings\\w*|version)\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/Settings(Kinds|Table|Telemetry)\\.ts$" }
     },
     {
       name: "settings-have-one-door",
       comment: "everybody asks the Settings service; the table of variables is its own affair",
       severity: "error",
-      from: { pathNot: "^src/Settings\\.ts$" },
-      to: { path: "^src/SettingsTable\\.ts$" }
+      from: { pathNot: "^src/Settings(Table)?\\.ts$" },
+      to: { path: "^src/Settings(Kinds|Table|Telemetry)\\.ts$" }
     },
     {
       name: "only-claude-imports-the-sdk",
