@@ -43,9 +43,8 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
   let closed: Settlement | undefined
   let lost = noUsage
 
-  const outcome = Effect.fnUntraced(function* (usage: Usage, costNanoUsd: NanoUsd, status: Outcome["status"]) {
-    const now = yield* Clock.currentTimeMillis
-    return {
+  const outcome = (usage: Usage, costNanoUsd: NanoUsd, status: Outcome["status"]): Effect.Effect<Outcome> =>
+    Effect.map(Clock.currentTimeMillis, (now) => ({
       usage,
       costNanoUsd,
       savedNanoUsd: noMoney,
@@ -53,24 +52,25 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
       queueMillis,
       upstreamMillis: Math.max(0, Math.round(now - sentAt)),
       status
-    } satisfies Outcome
-  })
+    }))
 
-  const settle: Account["settle"] = Effect.fnUntraced(function* (billed) {
-    if (closed !== undefined) return closed
-    const { api, partial, usage } = billed
-    yield* books.settleTokens(reservation, add(usage, lost))
-    yield* Scope.close(scope, Exit.void)
-    const cost = yield* books.settleMoney(job, billed)
-    // A compaction's figures are not those of the prompt.
-    const answered = api === undefined ? usage : fromApi(api)
-    if (!partial && promptTokens(answered) > 0) {
-      onWhole(answered)
-      yield* books.learn(job, answered)
-    }
-    closed = yield* books.tell(job, rawTokensOf(job, usage), yield* outcome(usage, cost, partial ? "partial" : "ok"))
-    return closed
-  })
+  // Effect.gen, not fnUntraced: that costs more to make than to run, and these run once.
+  const settle: Account["settle"] = (billed) =>
+    Effect.gen(function* () {
+      if (closed !== undefined) return closed
+      const { api, partial, usage } = billed
+      yield* books.settleTokens(reservation, add(usage, lost))
+      yield* Scope.close(scope, Exit.void)
+      const cost = yield* books.settleMoney(job, billed)
+      // A compaction's figures are not those of the prompt.
+      const answered = api === undefined ? usage : fromApi(api)
+      if (!partial && promptTokens(answered) > 0) {
+        onWhole(answered)
+        yield* books.learn(job, answered)
+      }
+      closed = yield* books.tell(job, rawTokensOf(job, usage), yield* outcome(usage, cost, partial ? "partial" : "ok"))
+      return closed
+    })
 
   const release: Account["release"] = Effect.gen(function* () {
     if (closed !== undefined) return closed
@@ -89,13 +89,14 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
     output
   })
 
-  const abandoned: Account["abandoned"] = Effect.fnUntraced(function* (attempt, output) {
-    const usage = guess(output)
-    lost = add(lost, usage)
-    const own = { ...job, requestId: `${job.requestId}#${attempt}` }
-    const cost = yield* books.settleMoney(own, { usage, partial: true })
-    yield* books.tell(own, rawTokensOf(own, usage), yield* outcome(usage, cost, "partial"))
-  })
+  const abandoned: Account["abandoned"] = (attempt, output) =>
+    Effect.gen(function* () {
+      const usage = guess(output)
+      lost = add(lost, usage)
+      const own = { ...job, requestId: `${job.requestId}#${attempt}` }
+      const cost = yield* books.settleMoney(own, { usage, partial: true })
+      yield* books.tell(own, rawTokensOf(own, usage), yield* outcome(usage, cost, "partial"))
+    })
 
   return { expected, queueMillis, begun: pass.begun, settle, release, abandoned, guess }
 }

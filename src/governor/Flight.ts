@@ -130,8 +130,8 @@ export const openFlight = Effect.fnUntraced(function* (base: Base, job: Job, onL
       const exit = fiber.pollUnsafe()
       return exit !== undefined && Exit.isSuccess(exit) ? exit.value.leave : Effect.void
     })
-  return yield* Effect.uninterruptibleMask(
-    Effect.fnUntraced(function* (restore) {
+  return yield* Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
       const starting = takeOff(base, job, onLanded)
       const fiber = yield* Effect.forkIn(starting, base.home, { startImmediately: true, uninterruptible: true })
       const begun = yield* Effect.onInterrupt(restore(Fiber.join(fiber)), () => leaveEarly(fiber))

@@ -27,16 +27,15 @@ export const makeLanding = (
   const landed = Deferred.await(end)
   let taken = false
 
-  const finish = Effect.fnUntraced(function* (
-    settle: Effect.Effect<Settlement>,
-    whole: () => AssistantMessage | undefined
-  ) {
-    const settlement = yield* settle
-    const message = whole()
-    if (message !== undefined) yield* onWhole(message)
-    onLanded()
-    Deferred.doneUnsafe(end, Effect.succeed({ settlement, message }))
-  })
+  // Effect.gen, not fnUntraced: that costs more to make than to run, and this runs once.
+  const finish = (settle: Effect.Effect<Settlement>, whole: () => AssistantMessage | undefined) =>
+    Effect.gen(function* () {
+      const settlement = yield* settle
+      const message = whole()
+      if (message !== undefined) yield* onWhole(message)
+      onLanded()
+      Deferred.doneUnsafe(end, Effect.succeed({ settlement, message }))
+    })
 
   return {
     land: (settle, whole = () => undefined) =>
