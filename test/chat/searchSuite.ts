@@ -137,6 +137,29 @@ export const searchSuite = (it: Vitest.MethodsNonLive<ChatRepo | MessageSearch>)
     })
   )
 
+  it.effect("takes messages of any size and wording", () =>
+    Effect.gen(function* () {
+      const id = yield* filled()
+      const repo = yield* ChatRepo
+      const distinct = Array.from({ length: 90_000 }, (_, i) => String.fromCodePoint(0x20000 + (i % 42_000))).join(" ")
+      const longName = "名".repeat(300)
+      const uses = Array.from({ length: 600 }, (_, i) => ({
+        type: "tool_use",
+        id: `x${i}`,
+        name: `${longName}${i}`,
+        input: {}
+      }))
+      yield* repo.append(id, [
+        said("user", distinct),
+        said("assistant", uses),
+        said("user", `${"é".repeat(150_000)} last`)
+      ])
+      assert.deepStrictEqual(yield* numbers(id, query("last")), [11])
+      assert.deepStrictEqual(yield* numbers(id, { ...query(), tool: longName }), [10])
+      assert.include(yield* numbers(id, query(String.fromCodePoint(0x20000))), 9)
+    })
+  )
+
   it.effect("as a tool answers bounded excerpts, and says how it is called when it is called wrongly", () =>
     Effect.gen(function* () {
       const id = yield* filled()

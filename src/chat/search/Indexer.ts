@@ -65,20 +65,16 @@ const write = (sql: Sql, { indexed, key }: Progress, messages: ReadonlyArray<Sto
       ${times.map(String)}::text[]::bigint[], ${words}::text[]) AS m (seq, at, words)`
 }
 
+type Failure = SqlError.SqlError | ChatRepoError | ConversationNotFound
+
 export interface Indexer {
   /** Indexes what is not yet, for a while; what is missing then goes on in the background. */
-  readonly catchUp: (id: string) => Effect.Effect<Progress, SqlError.SqlError | ChatRepoError | ConversationNotFound>
+  readonly catchUp: (id: string) => Effect.Effect<Progress, Failure>
 }
 
-/** Indexes conversations in small steps: in the background while they grow, or because somebody searches. */
-export const makeIndexer = Effect.fnUntraced(function* (
-  sql: Sql,
-  repo: ChatRepo["Service"],
-  agentTools: ReadonlySet<string>
-) {
+/** One step after another, one at a time in this process. */
+const makeSteps = Effect.fnUntraced(function* (sql: Sql, agentTools: ReadonlySet<string>) {
   const turn = yield* Semaphore.make(1)
-  const waiting = new Set<string>()
-  const awake = yield* Latch.make()
 
   const vectors = Effect.fnUntraced(function* (progress: Progress, messages: ReadonlyArray<StoredMessage>) {
     const following = new Following(agentTools)
@@ -91,31 +87,25 @@ export const makeIndexer = Effect.fnUntraced(function* (
     )
   })
 
-  /** The progress after one more step; as it was when nothing is left. */
-  const advance = Effect.fnUntraced(function* (id: string) {
+  return Effect.fnUntraced(function* (id: string) {
     const progress = yield* progressOf(sql, id)
     if (progress.indexed >= progress.messages) return { progress, done: true }
     const messages = yield* unindexed(sql, progress)
     yield* write(sql, progress, messages, yield* vectors(progress, messages))
     return { progress, done: false }
   }, turn.withPermits(1))
+})
 
-  const catchUp = Effect.fnUntraced(function* (id: string) {
-    const until = (yield* Clock.currentTimeMillis) + patience
-    while (true) {
-      const { done, progress } = yield* advance(id)
-      if (done) return progress
-      if ((yield* Clock.currentTimeMillis) < until) continue
-      waiting.add(id)
-      yield* awake.open
-      return yield* progressOf(sql, id)
-    }
-  })
+type Advance = Effect.Success<ReturnType<typeof makeSteps>>
+
+/** Works off what it is told, for as long as the scope is open. */
+const makeBackground = Effect.fnUntraced(function* (advance: Advance) {
+  const waiting = new Set<string>()
+  const awake = yield* Latch.make()
 
   const goOn = Effect.fnUntraced(function* (id: string) {
     while (!(yield* advance(id)).done) yield* Effect.sleep(pause)
   })
-
   const work = Effect.gen(function* () {
     yield* awake.await
     yield* Effect.sleep(settle)
@@ -124,16 +114,34 @@ export const makeIndexer = Effect.fnUntraced(function* (
     waiting.clear()
     yield* Effect.forEach(ids, (id) => Effect.ignore(goOn(id), { log: "Debug" }), { discard: true })
   })
-
-  yield* Effect.forkScoped(
-    Stream.runForEach(repo.appends, (id) =>
-      Effect.suspend(() => {
-        if (waiting.size < mostWaiting) waiting.add(id)
-        return awake.open
-      })
-    ),
-    { startImmediately: true }
-  )
   yield* Effect.forkScoped(Effect.forever(work))
+
+  return (id: string) =>
+    Effect.suspend(() => {
+      if (waiting.size < mostWaiting) waiting.add(id)
+      return awake.open
+    })
+})
+
+/** Indexes conversations in small steps: in the background while they grow, or because somebody searches. */
+export const makeIndexer = Effect.fnUntraced(function* (
+  sql: Sql,
+  repo: ChatRepo["Service"],
+  agentTools: ReadonlySet<string>
+) {
+  const advance = yield* makeSteps(sql, agentTools)
+  const later = yield* makeBackground(advance)
+  yield* Effect.forkScoped(Stream.runForEach(repo.appends, later), { startImmediately: true })
+
+  const catchUp = Effect.fnUntraced(function* (id: string) {
+    const until = (yield* Clock.currentTimeMillis) + patience
+    while (true) {
+      const { done, progress } = yield* advance(id)
+      if (done) return progress
+      if ((yield* Clock.currentTimeMillis) < until) continue
+      yield* later(id)
+      return yield* progressOf(sql, id)
+    }
+  })
   return { catchUp } satisfies Indexer
 })

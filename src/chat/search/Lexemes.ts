@@ -1,5 +1,5 @@
 import { type Term, type Wanted, wordsOf } from "../excerpt.ts"
-import type { Mentions } from "./Mentions.ts"
+import { type Mentions, toolNamed } from "./Mentions.ts"
 
 /**
  * Messages of one block of the index. Each word is stored with its conversation and block (`7.2:commit`): what is written
@@ -14,17 +14,12 @@ export const endOf = (block: number): number => (block + 1) * blockSize
 
 /** Characters of a message whose words are kept, and about what they may take: a tsvector holds less than 1 MB. */
 const longestText = 200_000
-const mostBytes = 900_000
+const mostBytes = 800_000
+const mostMentions = 256
 const positionsPerWord = 64
 const lastPosition = 16_383
 
 const quoted = (text: string): string => `'${text.replace(/['\\]/g, "$&$&")}'`
-
-const named = (text: string): string =>
-  text
-    .replace(/\p{C}+/gu, " ")
-    .slice(0, 200)
-    .toWellFormed()
 
 interface Space {
   readonly word: (word: string) => string
@@ -36,7 +31,7 @@ const spaceOf = (conversation: string, block: number): Space => {
   const prefix = `${conversation}.${block}`
   return {
     word: (word) => quoted(`${prefix}:${word}`),
-    tool: (name) => quoted(`${prefix}/t/${named(name)}`),
+    tool: (name) => quoted(`${prefix}/t/${toolNamed(name)}`),
     agent: (word) => quoted(`${prefix}/a/${word}`)
   }
 }
@@ -55,7 +50,7 @@ const positionsOf = (text: string): ReadonlyMap<string, ReadonlyArray<number>> =
 /** What the index keeps of a message, as a tsvector is written. */
 export const vectorOf = (conversation: string, seq: number, text: string, { agents, tools }: Mentions): string => {
   const space = spaceOf(conversation, blockOf(seq))
-  const parts = [...Array.from(tools, space.tool), ...Array.from(agents, space.agent)].slice(0, 1_000)
+  const parts = [...Array.from(tools, space.tool), ...Array.from(agents, space.agent)].slice(0, mostMentions)
   let bytes = 0
   for (const [word, positions] of positionsOf(text)) {
     bytes += 4 * word.length + 2 * positions.length + 24

@@ -8,6 +8,13 @@ export interface Mentions {
   readonly agents: ReadonlySet<string>
 }
 
+/** A tool's name as it can be stored: upstream's own are shorter. */
+export const toolNamed = (name: string): string =>
+  name
+    .replace(/\p{C}+/gu, " ")
+    .slice(0, 200)
+    .toWellFormed()
+
 /** Where calls that create or command a sub-agent say whom they mean. */
 const nameFields = [
   ...["name", "agent_name", "agent", "agent_id", "agentId", "to", "resume", "description", "subagent_type"]
@@ -51,7 +58,7 @@ export class Following {
     for (const block of blocksOf(content)) {
       const call = isToolUse(block) ? block : isToolResult(block) ? this.calls.get(block.tool_use_id) : undefined
       if (call === undefined) continue
-      tools.add(call.name)
+      tools.add(toolNamed(call.name))
       if (!this.agentTools.has(call.name)) continue
       add(namedIn(call))
       if (isToolResult(block)) add(idsIn(readable([block])))
@@ -72,7 +79,7 @@ export const isAbout = (
   { agents, tools }: Mentions,
   asked: { readonly tool?: string | undefined; readonly agent?: string | undefined }
 ): boolean => {
-  if (asked.tool !== undefined && !tools.has(asked.tool)) return false
+  if (asked.tool !== undefined && !tools.has(toolNamed(asked.tool))) return false
   if (asked.agent === undefined) return true
   const words = wordsOf(asked.agent)
   return words.length > 0 && words.every((word) => agents.has(word))
