@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Term, Wanted } from "../excerpt.ts"
 import { allOf, anyOf, blockOf, blockSize, type Condition, endOf, phraseOf, queryOf } from "./Lexemes.ts"
+import { messagesIn, type Progress } from "./Progress.ts"
 import { weightOf } from "./Ranking.ts"
 import type { Bounds } from "./SearchQuery.ts"
 
@@ -9,12 +10,8 @@ type Sql = SqlClient.SqlClient
 
 /** Where is searched: these blocks of a conversation, newest first, within bounds, under a filter. */
 export interface Scope {
-  readonly key: string
+  readonly progress: Progress
   readonly blocks: ReadonlyArray<number>
-  /** Messages in these blocks. */
-  readonly size: number
-  /** Messages of the whole conversation in the index. */
-  readonly indexed: number
   readonly bounds: Bounds
   readonly filter: Condition | undefined
 }
@@ -64,7 +61,7 @@ const walk = Effect.fnUntraced(function* (sql: Sql, scope: Scope, condition: Con
   const blocks = forward ? scope.blocks.toReversed() : scope.blocks
   const found: Array<number> = []
   for (let [at, size] = [0, 1]; at < blocks.length && found.length < most; at += size, size *= 2) {
-    const query = queryOf(scope.key, blocks.slice(at, at + size), condition, scope.filter)
+    const query = queryOf(scope.progress.key, blocks.slice(at, at + size), condition, scope.filter)
     found.push(...(yield* ordered(sql, scope, query, most - found.length, forward)))
   }
   return found
@@ -82,20 +79,21 @@ interface Spread {
   readonly weight: number
 }
 
-const queriesFor = ({ filter, key }: Scope, blocks: ReadonlyArray<number>, terms: ReadonlyArray<Term>) =>
-  terms.map((term) => queryOf(key, blocks, anyOf([term]), filter))
+const queriesFor = ({ filter, progress }: Scope, blocks: ReadonlyArray<number>, terms: ReadonlyArray<Term>) =>
+  terms.map((term) => queryOf(progress.key, blocks, anyOf([term]), filter))
 
 /** About how many messages hold each word, by a sample; nothing about a conversation that is short. */
 const estimated = Effect.fnUntraced(function* (sql: Sql, scope: Scope, terms: ReadonlyArray<Term>) {
   if (scope.blocks.length <= 2) return new Map<Term, number>()
   const sample = sampled(scope)
   const found = yield* counts(sql, scope, queriesFor(scope, sample, terms))
-  const share = scope.blocks.length / sample.length
+  const share = messagesIn(scope.progress, scope.blocks) / messagesIn(scope.progress, sample)
   return new Map(terms.map((term, i) => [term, (found[i] ?? 0) * share]))
 })
 
 /** Where each word of the query occurs. */
 const spreadOf = Effect.fnUntraced(function* (sql: Sql, scope: Scope, terms: ReadonlyArray<Term>) {
+  const size = messagesIn(scope.progress, scope.blocks)
   const estimates = yield* estimated(sql, scope, terms)
   const rest = terms.filter((term) => (estimates.get(term) ?? 0) <= 2 * frequent)
   const found = rest.length === 0 ? [] : yield* hits(sql, scope, queriesFor(scope, scope.blocks, rest), frequent + 1)
@@ -103,7 +101,7 @@ const spreadOf = Effect.fnUntraced(function* (sql: Sql, scope: Scope, terms: Rea
     const seqs = found[rest.indexOf(term)]
     const messages = Math.max(estimates.get(term) ?? 0, seqs?.length ?? 0)
     const isRare = seqs !== undefined && seqs.length <= frequent
-    return { term, holders: isRare ? seqs : undefined, weight: weightOf(scope.size, isRare ? seqs.length : messages) }
+    return { term, holders: isRare ? seqs : undefined, weight: weightOf(size, isRare ? seqs.length : messages) }
   })
 })
 
@@ -129,7 +127,7 @@ interface Preference {
 /** Those with the phrase first, then those with the most telling words, then those where the words stand together. */
 const preferred = Effect.fnUntraced(function* (
   sql: Sql,
-  { key }: Scope,
+  { progress: { key } }: Scope,
   scores: ReadonlyMap<number, number>,
   { common, most, wanted }: Preference
 ) {
@@ -188,8 +186,8 @@ const everWhen = ({ bounds: { fromTime, toTime } }: Scope): boolean =>
 
 /** The newest or the first messages within the bounds, when nothing else is asked. Numbers have no gaps. */
 export const inOrder = Effect.fnUntraced(function* (sql: Sql, scope: Scope, most: number, forward: boolean) {
-  const { bounds, indexed, key } = scope
-  const last = Math.min(bounds.to, indexed - 1)
+  const { bounds, progress } = scope
+  const last = Math.min(bounds.to, progress.indexed - 1)
   if (everWhen(scope)) {
     const length = Math.max(0, Math.min(most, last - bounds.from + 1))
     return Array.from({ length }, (_, i) => (forward ? bounds.from + i : last - i))
@@ -198,7 +196,7 @@ export const inOrder = Effect.fnUntraced(function* (sql: Sql, scope: Scope, most
   for (const block of forward ? scope.blocks.toReversed() : scope.blocks) {
     if (found.length >= most) break
     const rows = yield* sql<{ readonly seq: number }>`SELECT seq FROM message_words w
-      WHERE w.conversation = ${key}::text::bigint AND w.seq >= ${block * blockSize}::int AND w.seq < ${endOf(block)}::int
+      WHERE w.conversation = ${progress.key}::text::bigint AND w.seq >= ${block * blockSize}::int AND w.seq < ${endOf(block)}::int
         AND ${bounded(sql, scope)}
       ORDER BY seq ${sql.literal(forward ? "ASC" : "DESC")} LIMIT ${most - found.length}::int`
     found.push(...rows.map(({ seq }) => seq))

@@ -7,7 +7,7 @@ import * as Rows from "../sql/Rows.ts"
 import { candidates, filtered, inOrder, type Scope } from "./Candidates.ts"
 import { makeIndexer } from "./Indexer.ts"
 import { blockSize, endOf, filterOf } from "./Lexemes.ts"
-import { blocksWithin, messagesIn, type Progress } from "./Progress.ts"
+import { blocksWithin, type Progress } from "./Progress.ts"
 import { beginnings, ranked } from "./Ranking.ts"
 import { boundsOf, readsForward, SearchFailed, type SearchQuery, type SearchResult } from "./SearchQuery.ts"
 
@@ -22,9 +22,7 @@ const scopeOf = (progress: Progress, query: SearchQuery): Scope => {
   const blocks = blocksWithin(progress, asked)
   const from = Math.max(asked.from, (blocks.at(-1) ?? 0) * blockSize)
   const to = Math.min(asked.to, endOf(blocks[0] ?? 0) - 1)
-  const size = messagesIn(progress, blocks)
-  const { indexed, key } = progress
-  return { key, blocks, size, indexed, bounds: { ...asked, from, to }, filter: filterOf(query) }
+  return { progress, blocks, bounds: { ...asked, from, to }, filter: filterOf(query) }
 }
 
 /** The messages of these numbers, in that order. */
@@ -46,7 +44,7 @@ const containing = Effect.fnUntraced(function* (sql: Sql, scope: Scope, text: st
       ? yield* inOrder(sql, scope, looked, false)
       : yield* filtered(sql, scope, scope.filter, looked, false)
   const rows = yield* sql<{ readonly seq: number }>`SELECT seq FROM messages
-    WHERE conversation = ${scope.key}::text::bigint AND seq = ANY(${newest}::int[])
+    WHERE conversation = ${scope.progress.key}::text::bigint AND seq = ANY(${newest}::int[])
       AND strpos(content, ${JSON.stringify(text).slice(1, -1)}) > 0
     ORDER BY seq DESC LIMIT ${5 * limit}::int`
   return rows.map(({ seq }) => seq)
@@ -58,7 +56,7 @@ const withoutWords = Effect.fnUntraced(function* (sql: Sql, scope: Scope, query:
     scope.filter === undefined
       ? yield* inOrder(sql, scope, query.limit, forward)
       : yield* filtered(sql, scope, scope.filter, query.limit, forward)
-  return beginnings(yield* reading(sql, scope.key, seqs), query.chars)
+  return beginnings(yield* reading(sql, scope.progress.key, seqs), query.chars)
 })
 
 const withWords = Effect.fnUntraced(function* (sql: Sql, scope: Scope, query: SearchQuery, wanted: Wanted) {
@@ -66,7 +64,7 @@ const withWords = Effect.fnUntraced(function* (sql: Sql, scope: Scope, query: Se
     wanted.terms.length > 0
       ? yield* candidates(sql, scope, wanted, query.limit)
       : { seqs: yield* containing(sql, scope, wanted.text, query.limit), weights: new Map<string, number>() }
-  return ranked(yield* reading(sql, scope.key, seqs), wanted, weights, query)
+  return ranked(yield* reading(sql, scope.progress.key, seqs), wanted, weights, query)
 })
 
 const failed = <E>(error: E | SqlError.SqlError) =>
