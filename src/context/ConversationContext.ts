@@ -100,7 +100,7 @@ export class ConversationContext {
       const paused = rhythm.asks(before.tokens, window.sendable.at(-1)?.createdAt)
       this.outlook.sees(rhythm.requests)
       if (paused) window.layout = { ...window.layout, pauses: window.layout.pauses + 1 }
-      if (decision.compact || window.isWhole) this.chooseLifetime(shell, situation)
+      if (window.isWhole) this.chooseLifetime(shell, situation)
       const keep = (kept: Decision) => {
         rhythm.keeps(excessOf(situation))
         return Effect.as(this.writeAhead(shell), this.sent(this.prepared(shell, before, kept)))
@@ -109,7 +109,7 @@ export class ConversationContext {
       return Effect.flatMap(this.askUpstream(shell), (block) =>
         block === "pending" && situation.upperBound <= situation.limit
           ? keep({ compact: false, reason: `upstream is condensing it: ${decision.reason}`, savesNanoUsd: 0 })
-          : Effect.map(Effect.uninterruptible(this.compact(shell, block)), (estimate) => {
+          : Effect.map(Effect.uninterruptible(this.compact(shell, block, situation)), (estimate) => {
               rhythm.compacts()
               return this.sent(this.prepared(shell, estimate, decision))
             })
@@ -225,7 +225,8 @@ export class ConversationContext {
     )
   }
 
-  private compact(shell: Shell, block: BlockAnswer): Effect.Effect<Estimate, ContextTooLarge> {
+  private compact(shell: Shell, block: BlockAnswer, situation: Situation): Effect.Effect<Estimate, ContextTooLarge> {
+    this.chooseLifetime(shell, situation)
     const { agentTools, conversation, maxTokens, midMessages, segmentMessages, summarizer, summaryWords } = this.options
     const room = this.room(shell)
     if (room <= 0) return Effect.fail(this.tooLarge(-1, maxTokens - room))
@@ -272,7 +273,6 @@ export class ConversationContext {
     const dressed = this.dressed(shell)
     return preparedOf({
       window: this.window,
-      shell,
       dressed,
       estimate,
       decision,

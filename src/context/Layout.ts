@@ -90,13 +90,19 @@ export const encode = (layout: Layout): string =>
     upcoming: layout.upcoming
   })
 
-/** Finds the layout's segments again; undefined when one is missing or the text is not a layout: then it starts anew. */
+const areContiguous = (segments: ReadonlyArray<Segment>): boolean =>
+  segments.every(({ from }, index) => index === 0 || from === segments[index - 1]?.to)
+
+/**
+ * Finds the layout's segments again; undefined when one is missing, when they leave messages out, or when the text is not
+ * a layout: then it starts anew.
+ */
 export const decode = (text: string, segments: ReadonlyArray<Segment>): Layout | undefined => {
   const stored = decodeStored(text)
   if (stored._tag === "None") return undefined
   const byHash = new Map(segments.map((segment) => [segment.hash, segment]))
   const found = stored.value.segments.flatMap((hash) => byHash.get(hash) ?? [])
-  if (found.length !== stored.value.segments.length) return undefined
+  if (found.length !== stored.value.segments.length || !areContiguous(found)) return undefined
   const { shrunk, version: _, ...rest } = stored.value
   return { ...rest, segments: found, shrunk: new Map(shrunk) }
 }

@@ -1,4 +1,5 @@
 import { blocksOf, isToolResult, isToolUse, type Message } from "../domain/Message.ts"
+import { hasMark } from "./Prepared.ts"
 import type { CacheControl } from "./PreparedContext.ts"
 
 /** Upstream looks for a cached prefix this many positions back from a breakpoint, its own included. */
@@ -16,13 +17,16 @@ export const positionsOf = (messages: ReadonlyArray<Message>): number => {
   return count
 }
 
+const isMarked = ({ content }: Message): boolean => blocksOf(content).slice(-1).some(hasMark)
+
 /**
  * Index of the message where the previous request ended, when what has come since is more than upstream looks back over:
- * without a breakpoint there, it would find nothing of what it holds. The previous request ended before the last answer.
+ * without a breakpoint there, it would find nothing of what it holds (a segment may carry one already). The previous request ended before the last answer.
  */
 export const lostEnd = (messages: ReadonlyArray<Message>): number | undefined => {
   const answer = messages.findLastIndex(({ role }) => role === "assistant")
-  if (answer < 1 || messages[answer - 1]?.role !== "user") return undefined
+  const end = messages[answer - 1]
+  if (end?.role !== "user" || isMarked(end)) return undefined
   return positionsOf(messages.slice(answer)) < lookbackPositions ? undefined : answer - 1
 }
 

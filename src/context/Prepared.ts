@@ -14,7 +14,8 @@ export const tailMark = ({ longTail }: Layout): CacheControl => (longTail ? forA
 
 const marked = <T extends object>(item: T, mark: object): T => ({ ...item, cache_control: mark })
 
-const hasMark = (item: object): boolean => "cache_control" in item
+/** A breakpoint stands on it. */
+export const hasMark = (item: object): boolean => "cache_control" in item
 
 const preface =
   "[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them.]"
@@ -61,10 +62,16 @@ const withoutMark = <T extends object>(item: T): T => {
   return rest as T
 }
 
+const lastsAnHour = (mark: object): boolean => "ttl" in mark && mark.ttl === "1h"
+
+/** A caller's own mark, unless marks for an hour follow it: upstream refuses those behind shorter ones. */
+const chosen = (own: unknown, standard: CacheControl): object =>
+  typeof own === "object" && own !== null && (lastsAnHour(own) || !lastsAnHour(standard)) ? own : standard
+
 /** All marks but one at the end; a caller's own `cache_control` (its TTL) is the one that is kept. */
-const markLast = <T extends object>(items: ReadonlyArray<T>, standard: object): ReadonlyArray<T> => {
+const markLast = <T extends object>(items: ReadonlyArray<T>, standard: CacheControl): ReadonlyArray<T> => {
   const own = items.findLast(hasMark)
-  const mark = own !== undefined && "cache_control" in own ? own.cache_control : standard
+  const mark = chosen(own !== undefined && "cache_control" in own ? own.cache_control : undefined, standard)
   return items.map((item, index) =>
     index === items.length - 1 ? { ...withoutMark(item), cache_control: mark } : withoutMark(item)
   )
@@ -85,6 +92,15 @@ export const withBreakpoint = (
     return { system: undefined, tools: markLast<ToolDefinition>(tools, mark), breakpoints: ["tools"] }
   return { system: undefined, tools, breakpoints: [] }
 }
+
+/** System and tools without any. */
+export const withoutBreakpoint = ({
+  system,
+  tools
+}: Pick<Shell, "system" | "tools">): Pick<Shell, "system" | "tools"> => ({
+  system: typeof system === "string" ? system : system?.map(withoutMark),
+  tools: tools?.map(withoutMark)
+})
 
 /** A request of this shell around these messages, for estimating. */
 export const requestOf = (shell: Shell, messages: ReadonlyArray<Message>): MessagesRequest => ({

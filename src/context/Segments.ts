@@ -21,7 +21,10 @@ const roomFor = ({ fullRun, maxTokens }: SegmentMaker, detail: Detail, messages:
 const digest = (detail: string, parts: ReadonlyArray<string>): string =>
   hash("sha256", [detail, ...parts].join("\u0000"), "hex")
 
-/** Condenses whole messages. The hash covers what is condensed and how strongly, so the same run gives the same segment. */
+/**
+ * Condenses whole messages. The hash covers what is condensed, where it stands and how strongly, so the same run gives the
+ * same segment, and a later run of the same words another one.
+ */
 export const make = Effect.fnUntraced(function* (
   maker: SegmentMaker,
   detail: Detail,
@@ -33,7 +36,7 @@ export const make = Effect.fnUntraced(function* (
   const segment: Segment = {
     hash: digest(
       detail,
-      messages.map((message) => `${message.role}:${JSON.stringify(message.content)}`)
+      messages.map((message) => `${message.seq}:${message.role}:${JSON.stringify(message.content)}`)
     ),
     detail,
     from: messages[0]?.seq ?? 0,

@@ -6,13 +6,12 @@ import { entriesOf } from "./entries.ts"
 import { compactionBeta } from "./HistoryCompactor.ts"
 import { segmentsOf } from "./Layout.ts"
 import { lostEnd, markedAt } from "./Lookback.ts"
-import { openingBreakpoints, tailMark } from "./Prepared.ts"
-import type { PreparedContext, Shell } from "./PreparedContext.ts"
+import { openingBreakpoints, tailMark, withoutBreakpoint } from "./Prepared.ts"
+import type { PreparedContext } from "./PreparedContext.ts"
 import type { Window } from "./Window.ts"
 
 interface Parts {
   readonly window: Window
-  readonly shell: Shell
   readonly dressed: Dressed
   readonly estimate: Estimate
   readonly decision: Decision
@@ -25,7 +24,7 @@ interface Parts {
 const most = 4
 
 /** Messages, and what surrounds them, with breakpoints where upstream has to find what it holds. */
-const placed = ({ dressed, shell, window }: Parts) => {
+const placed = ({ dressed, window }: Parts) => {
   const messages = Array.from(window.messages)
   const inside = openingBreakpoints(window.layout)
   const lost = lostEnd(messages)
@@ -34,7 +33,7 @@ const placed = ({ dressed, shell, window }: Parts) => {
   const breakpoints = [...inside, "round", "end"] as const
   // For this one request the mark behind system or tools gives way: what it would find is found at the others.
   const full = breakpoints.length + dressed.breakpoints.length > most
-  const { breakpoints: own, system, tools } = full ? { ...shell, breakpoints: [] } : dressed
+  const { breakpoints: own, system, tools } = full ? { ...withoutBreakpoint(dressed), breakpoints: [] } : dressed
   return {
     system,
     tools,
