@@ -110,15 +110,13 @@ export const makeSql = Effect.gen(function* () {
 
   const book = (rows: Rows) => failing("book a request")(submit({ _tag: "Book", rows }))
 
-  /** One that cannot be written must not keep the others out. */
-  const bookAll: LedgerStore["bookAll"] = (requests) =>
-    writeBatch(
-      sql,
-      requests.map((rows) => ({ _tag: "Book", rows }))
-    ).pipe(
-      failing("book requests"),
-      Effect.catch(() => Effect.forEach(requests, book, { concurrency: "unbounded" }))
-    )
+  /** One that cannot be written must not keep the others out. Where the connection failed, it may be written: no second try here. */
+  const bookAll: LedgerStore["bookAll"] = (requests) => {
+    const ops = requests.map((rows): Op => ({ _tag: "Book", rows }))
+    const each = Effect.forEach(ops, submit, { concurrency: "unbounded" })
+    const written = Effect.catch(writeBatch(sql, ops), (error) => (error.isRetryable ? Effect.fail(error) : each))
+    return failing("book requests")(written)
+  }
 
   const costOf = Effect.fnUntraced(function* (requestId: string) {
     const rows = yield* sql<{ readonly cost: number }>`SELECT cost::float8 AS cost FROM ledger

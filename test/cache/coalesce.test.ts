@@ -65,6 +65,25 @@ describe("coalesce", () => {
     }).pipe(memory)
   )
 
+  it.effect("a call that must be kept goes on when everybody has left, and whoever comes then joins it", () =>
+    Effect.gen(function* () {
+      const cache = yield* ResponseCache
+      const { call, seen } = makeCall()
+      const home = yield* Effect.scope
+      const options = {
+        keep: () => true,
+        fork: (work: Effect.Effect<string>) => Effect.forkIn(work, home, { startImmediately: true })
+      }
+      const leader = yield* Effect.forkChild(cache.coalesce("k", call, options))
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interrupt(leader)
+      const later = yield* Effect.forkChild(cache.coalesce("k", call))
+      yield* TestClock.adjust("500 millis")
+      assert.deepStrictEqual(yield* Fiber.join(later), { value: "answer 1", coalesced: true })
+      assert.deepStrictEqual(seen, { begun: 1, finished: 1, interrupted: 0 })
+    }).pipe(memory)
+  )
+
   it.effect("when everybody has left, the call is interrupted, and the next request begins anew", () =>
     Effect.gen(function* () {
       const cache = yield* ResponseCache

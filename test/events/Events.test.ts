@@ -89,6 +89,28 @@ describe("Events", () => {
     }).pipe(Effect.provide(Events.layerTest))
   )
 
+  it.effect("tells a listener only what it wants, and a watcher everything before publishing is over", () =>
+    Effect.gen(function* () {
+      const events = yield* Events.make(small)
+      const seen: Array<number> = []
+      const odd = yield* events.listenFor((event) => event._tag === "CacheCleared" && event.entries % 2 === 1)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* events.watch(({ seq }) => void seen.push(seq))
+          for (let n = 1; n <= 5; n++) yield* events.publish(cleared(n))
+          assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
+        })
+      )
+      yield* events.publish(cleared(6))
+      const got = yield* Stream.runCollect(Stream.take(odd, 3))
+      assert.deepStrictEqual(
+        got.map((e) => e.seq),
+        [1, 3, 5]
+      )
+      assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
+    })
+  )
+
   it.effect("ends its listeners when it is closed", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.scoped(
