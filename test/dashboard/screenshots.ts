@@ -40,7 +40,9 @@ try {
       await page.waitForTimeout(300)
       await page.screenshot({
         path: `${folder}${name}-${colorScheme}.png`,
-        fullPage: name !== "requests" && name !== "conversation"
+        fullPage: name !== "requests",
+        // The prepared context goes on for long.
+        ...(name === "conversation" ? { clip: { x: 0, y: 0, width: 1440, height: 1900 } } : {})
       })
     }
     await context.close()

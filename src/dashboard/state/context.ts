@@ -71,12 +71,11 @@ export const readable = (messages: ReadonlyArray<unknown>): ReadonlyArray<Shown>
   )
 
 /** A message in one line or two, for a list. */
-export const excerptOf = (content: unknown): string =>
-  partsOf(content)
-    .map(({ text, title }) => [title, text].filter((part) => part !== "").join(": "))
-    .join(" · ")
-    .replace(/\s+/g, " ")
-    .slice(0, 280)
+export const excerptOf = (content: unknown): string => {
+  const parts = partsOf(content).map(({ text, title }) => [title, text].filter((part) => part !== "").join(": "))
+  const whole = parts.join(" · ").replace(/\s+/g, " ")
+  return whole.length > 280 ? `${whole.slice(0, 279)}…` : whole
+}
 
 /** Neighbouring full messages of one band become one block, so that a strip of thousands stays a strip. */
 export const blocksOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> => {
