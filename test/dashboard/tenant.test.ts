@@ -1,0 +1,52 @@
+import type { Browser } from "playwright-core"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { browserPath, launch } from "./browser.ts"
+import { ask } from "./load.ts"
+import { eventually, textOf } from "./looking.ts"
+import { ensureBuilt, type Running, running } from "./running.ts"
+
+const missing = browserPath === undefined && process.env.CI !== "true"
+
+describe.skipIf(missing)(`the dashboard with a tenant's token${missing ? " (no Chromium here: skipped)" : ""}`, () => {
+  let sluice: Running
+  let browser: Browser
+
+  beforeAll(async () => {
+    await ensureBuilt()
+    const env = { ADMIN_TOKEN: "admin", GATEWAY_TOKENS: "acme=acme-token,globex=globex-token" }
+    ;[sluice, browser] = await Promise.all([running({ env }), launch()])
+    for (const [token, requests] of [
+      ["acme-token", 2],
+      ["globex-token", 3]
+    ] as const) {
+      for (let n = 0; n < requests; n++) {
+        const headers = { "x-api-key": token }
+        assert.equal(await ask(sluice.url, { text: `${token} ${n}`, agent: `${token}-agent`, headers }), 200)
+      }
+    }
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await sluice?.dispose()
+  })
+
+  it("is that tenant's on every page, and live", async () => {
+    const page = await browser.newPage({ locale: "en-US" })
+    await page.addInitScript(`sessionStorage.setItem("sluice-token", "acme-token")`)
+    const seen: Array<string> = []
+    page.on("response", (response) => void (response.ok() || seen.push(`${response.status()} ${response.url()}`)))
+    await page.goto(sluice.url)
+    await page.getByText("Live", { exact: true }).waitFor()
+    await eventually(async () => assert.equal(await textOf(page, '[data-figure="requests"]'), "2"))
+    await ask(sluice.url, { text: "heard", agent: "heard-agent", headers: { "x-api-key": "acme-token" } })
+    await ask(sluice.url, { text: "not heard", agent: "other-agent", headers: { "x-api-key": "globex-token" } })
+    await page.getByRole("cell", { name: "heard-agent", exact: true }).waitFor({ timeout: 5_000 })
+    await eventually(async () => assert.equal(await textOf(page, '[data-figure="requests"]'), "3"))
+    for (const view of ["now", "money", "cache", "context", "requests"]) {
+      await page.goto(`${sluice.url}/#/${view}`)
+      await page.locator("section").first().waitFor()
+      assert.notMatch(await page.locator("body").innerText(), /globex|other-agent/, view)
+    }
+    assert.deepEqual(seen, [], "nothing is asked for that it may not see")
+  })
+})
