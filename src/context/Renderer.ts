@@ -121,23 +121,24 @@ export class Renderer {
   }
 
   private user(run: ReadonlyArray<StoredMessage>): void {
-    const waiting = new Map(this.pending.map((call) => [call.given, call.sent]))
+    // Two calls of one round may bear the same id: the first answer is the first call's.
+    const waiting = Array.from(this.pending)
     this.pending = []
     const results: Array<ContentBlock> = []
     const rest: Array<ContentBlock> = []
     for (const block of run.flatMap((message) => this.blocks(message))) {
       if (!isToolResult(block)) rest.push(isToolUse(block) ? textBlock(JSON.stringify(block)) : block)
       else {
-        const sent = waiting.get(block.tool_use_id)
-        if (sent === undefined) rest.push(orphan(block))
+        const at = waiting.findIndex(({ given }) => given === block.tool_use_id)
+        const [call] = at < 0 ? [] : waiting.splice(at, 1)
+        if (call === undefined) rest.push(orphan(block))
         else {
           const result = cleanResult(block)
-          results.push(sent === block.tool_use_id ? result : { ...result, tool_use_id: sent })
-          waiting.delete(block.tool_use_id)
+          results.push(call.sent === block.tool_use_id ? result : { ...result, tool_use_id: call.sent })
         }
       }
     }
-    for (const id of waiting.values()) results.push(interrupted(id))
+    for (const { sent } of waiting) results.push(interrupted(sent))
     const blocks = [...results, ...rest]
     if (blocks.length === 0) {
       if (this.messages.at(-1)?.role === "user") return

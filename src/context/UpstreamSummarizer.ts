@@ -1,4 +1,4 @@
-import { Effect, Queue } from "effect"
+import { Cause, Effect, Queue } from "effect"
 import { LRUCache } from "lru-cache"
 import type { ContentBlock } from "../domain/Message.ts"
 import type { HistoryCompactor } from "./HistoryCompactor.ts"
@@ -37,6 +37,11 @@ type Known =
   | { readonly _tag: "Failed"; readonly upTo: number }
   | { readonly _tag: "Ready"; readonly answer: Exclude<BlockAnswer, string> }
 
+const reasonOf = (cause: Cause.Cause<Error>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
 interface Job {
   readonly request: BlockRequest
   readonly messages: ReturnType<BlockRequest["messages"]>
@@ -62,11 +67,13 @@ export const makeUpstream = Effect.fnUntraced(function* (options: UpstreamOption
       .pipe(
         Effect.timeout(patience),
         Effect.map((block) => ready(request, block)),
-        Effect.catch((error) =>
-          Effect.as(
-            Effect.logWarning(`Upstream did not condense conversation ${request.conversation}: ${error.message}`),
-            { _tag: "Failed", upTo: request.upTo } as const
-          )
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.interrupt
+            : Effect.as(
+                Effect.logWarning(`Upstream did not condense conversation ${request.conversation}: ${reasonOf(cause)}`),
+                { _tag: "Failed", upTo: request.upTo } as const
+              )
         ),
         Effect.map((outcome: Known) => known.set(request.conversation, outcome))
       )

@@ -32,8 +32,9 @@ const sourceChars = 40_000
 /** The source is about half of the run; the answer is short. */
 const sourceShare = 0.5
 
+/** Of what is condensed: branches of one conversation differ under the same numbers. */
 const keyOf = ({ conversation, messages }: SummaryRequest): string =>
-  hash("sha256", `${conversation}\u0000${messages[0]?.seq}-${messages.at(-1)?.seq}`, "hex")
+  hash("sha256", JSON.stringify([conversation, messages.map(({ content, role, seq }) => [seq, role, content])]), "hex")
 
 const blockSource = (message: StoredMessage): string =>
   blocksOf(message.content)
@@ -49,9 +50,19 @@ const blockSource = (message: StoredMessage): string =>
 const sourceOf = (messages: ReadonlyArray<StoredMessage>): string =>
   headAndTail(messages.map((m) => `## Message ${m.seq}, ${m.role}\n${blockSource(m)}`).join("\n\n"), sourceChars)
 
-/** All that was said, for checking: the model saw only a bounded part of it. */
+const textsIn = (value: unknown): ReadonlyArray<string> => {
+  if (typeof value === "string") return [value]
+  if (typeof value === "number") return [String(value)]
+  if (typeof value !== "object" || value === null) return []
+  return Array.isArray(value) ? value.flatMap(textsIn) : Object.entries(value).flat().flatMap(textsIn)
+}
+
+/** All that was said, for checking: the model saw only a bounded part of it, and tool calls as JSON. */
 const wholeText = (messages: ReadonlyArray<StoredMessage>): string =>
-  messages.map((m) => JSON.stringify(m.content).replaceAll('\\"', '"').replaceAll("\\\\", "\\")).join("\n")
+  messages
+    .flatMap(({ content }) => blocksOf(content))
+    .flatMap((block) => (isToolUse(block) ? [JSON.stringify(block.input) ?? ""] : []).concat(textsIn(block)))
+    .join("\n")
 
 /** A model's summary, checked against the messages, with the dear facts it left out, within the room it has. */
 const compose = (request: SummaryRequest, written: WrittenSummary, options: WrittenOptions): Summary => {
@@ -74,13 +85,12 @@ const compose = (request: SummaryRequest, written: WrittenSummary, options: Writ
 export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions) {
   const ready = new LRUCache<string, WrittenSummary>({ max: remembered })
   const asked = new LRUCache<string, true>({ max: remembered })
-  const jobs = yield* Queue.sliding<SummaryRequest>(waiting)
+  const jobs = yield* Queue.dropping<SummaryRequest>(waiting)
 
+  /** What finds no place in the queue may be asked for again. */
   const enqueue = (request: SummaryRequest): void => {
     const key = keyOf(request)
-    if (asked.has(key)) return
-    asked.set(key, true)
-    Queue.offerUnsafe(jobs, request)
+    if (!asked.has(key) && Queue.offerUnsafe(jobs, request)) asked.set(key, true)
   }
 
   const write = Effect.fnUntraced(
@@ -90,7 +100,9 @@ export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions)
       ready.set(keyOf(request), written)
     },
     Effect.timeout(patience),
-    Effect.catch((error) => Effect.logDebug(`Summary not written by the model: ${error.message}`))
+    Effect.catch((error) => Effect.logDebug(`Summary not written by the model: ${error.message}`)),
+    // One summary that breaks must not end all others.
+    Effect.catchDefect((defect) => Effect.logWarning("A summary could not be written.", defect))
   )
 
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(jobs), write)))

@@ -64,6 +64,19 @@ describe("what is stored becomes what the API accepts", () => {
     assert.strictEqual(messages[2]?.content.length, 2)
   })
 
+  it("answers two calls of one round that bear the same id, each with its own result", () => {
+    const [, , answers] = render(
+      stored(["user", "a"], ["assistant", [use("x"), use("x")]], ["user", [result("x"), result("x")]])
+    )
+    assert.deepStrictEqual(
+      blocksOf(answers?.content ?? []).map((block) => [block.type, block.tool_use_id]),
+      [
+        ["tool_result", "x"],
+        ["tool_result", "x_2"]
+      ]
+    )
+  })
+
   it("leaves out empty text, unsigned thinking and empty messages", () => {
     const messages = render(
       stored(

@@ -154,6 +154,17 @@ describe("upstream condenses the history", () => {
     )
   })
 
+  it.effect("a compactor that breaks counts as one that failed", () =>
+    Effect.gen(function* () {
+      const context = yield* makeContext()
+      context.append(stored(8).slice(0, 9), shell.model)
+      assert.isUndefined((yield* context.prepare(shell)).compaction)
+      yield* settle
+      assert.strictEqual((yield* context.prepare(shell)).messages[0]?.role, "user")
+      assert.isAbove(context.layout.compactions, 0)
+    }).pipe(Effect.provide(withCompactor(() => Effect.die(new Error("broken")))))
+  )
+
   it.effect(
     "a request that would pass the ceiling does not wait for it, and a block that stands goes on as a segment",
     () =>

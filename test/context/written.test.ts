@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import { Summarizer, type SummaryRequest } from "../../src/context/Summarizer.ts"
 import { NotWritten, SummaryWriter, type WrittenSummary } from "../../src/context/SummaryWriter.ts"
-import { isGrounded } from "../../src/context/Verified.ts"
+import { groundingIn, isGrounded } from "../../src/context/Verified.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Settings } from "../../src/Settings.ts"
@@ -149,5 +149,74 @@ describe("summaries written by a model", () => {
     ]) {
       assert.isFalse(isGrounded(line, source), line)
     }
+  })
+
+  it("checks names and quoted words, whatever their case, and where a sentence starts only an agent's", () => {
+    const source = 'the reviewer, marvin, found it with Jean-Luc: "drop the index". \nGitHub refused twice, 478 tests'
+    const { agent, line } = groundingIn(source)
+    for (const said of [
+      "Later it was found by Marvin and Jean-Luc's agent",
+      'User said "Drop the index."',
+      "Afterwards GitHub refused. Nothing was lost",
+      "I was told that the User waits"
+    ]) {
+      assert.isTrue(line(said), said)
+    }
+    for (const said of ["It was found by Zaphod", 'User said "keep the index"', "78 tests", "then 4 refused"]) {
+      assert.isFalse(line(said), said)
+    }
+    assert.isTrue(agent("Marvin: reviews"))
+    assert.isTrue(agent("Waiting for marvin"))
+    for (const said of ["Zaphod: reviews", "Agent Zaphod (reviewer) waits", "Zaphod's review is open"]) {
+      assert.isFalse(agent(said), said)
+    }
+  })
+
+  it.effect("a summary of one branch is never another's, though the messages bear the same numbers", () =>
+    Effect.gen(function* () {
+      const { summarize } = yield* Summarizer
+      yield* summarize(request)
+      yield* settle
+      const other = messages.map((message) => (message.seq === 0 ? { ...message, content: "Write a poem." } : message))
+      assert.notInclude((yield* summarize({ ...request, messages: other })).text, "User wanted")
+    }).pipe(Effect.provide(withWriter(() => Effect.succeed(good))))
+  )
+
+  it.effect("what found no place among the waiting jobs is asked for again", () => {
+    let calls = 0
+    return Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      yield* Effect.gen(function* () {
+        const { ahead, summarize } = yield* Summarizer
+        const numbered = (n: number) => ({ ...request, conversation: `c${n}` })
+        for (let n = 0; n < 300; n++) yield* ahead(numbered(n))
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        for (let i = 0; i < 200; i++) yield* settle
+        for (let n = 0; n < 300; n++) yield* summarize(numbered(n))
+        for (let i = 0; i < 200; i++) yield* settle
+        for (let n = 0; n < 300; n++) assert.include((yield* summarize(numbered(n))).text, "User wanted")
+        assert.strictEqual(calls, 300)
+      }).pipe(
+        Effect.provide(
+          withWriter(() => {
+            calls++
+            return Effect.as(Deferred.await(gate), good)
+          })
+        )
+      )
+    })
+  })
+
+  it.effect("a writer that breaks does not end the writing of the others", () => {
+    let calls = 0
+    return Effect.gen(function* () {
+      const { ahead, summarize } = yield* Summarizer
+      yield* ahead(request)
+      yield* settle
+      yield* ahead({ ...request, conversation: "other" })
+      yield* settle
+      assert.include((yield* summarize({ ...request, conversation: "other" })).text, "User wanted")
+    }).pipe(Effect.provide(withWriter(() => (calls++ === 0 ? Effect.die(new Error("broken")) : Effect.succeed(good)))))
   })
 })
