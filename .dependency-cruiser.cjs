@@ -52,7 +52,10 @@ module.exports = {
       comment: "what lies directly in src/ is composition, or Settings",
       severity: "error",
       from: {},
-      to: { path: "^src/[^/]+$", pathNot: "^src/(App|main|index|version|Settings|SettingsKinds|SettingsTable|SettingsTelemetry)\\.ts$" }
+      to: {
+        path: "^src/[^/]+$",
+        pathNot: "^src/(App|main|index|version|Settings|SettingsKinds|SettingsTable|SettingsTelemetry)\\.ts$"
+      }
     },
     {
       name: "domain-imports-only-effect",

@@ -28,7 +28,8 @@ const compiled = (path: string): string => {
 
 rmSync(copy, { recursive: true, force: true })
 mkdirSync(join(copy, "src"), { recursive: true })
-for (const room of ["domain", "http", "access", "models", "chat"]) symlinkSync(join(root, "src", room), join(copy, "src", room))
+for (const room of ["domain", "http", "access", "models", "chat"])
+  symlinkSync(join(root, "src", room), join(copy, "src", room))
 cpSync(dashboard, join(copy, "src/dashboard"), { recursive: true })
 for (const path of globSync("**/*.vue", { cwd: dashboard })) {
   writeFileSync(join(copy, "src/dashboard", `${path}.ts`), compiled(join(dashboard, path)))
