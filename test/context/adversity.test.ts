@@ -246,4 +246,19 @@ describe("invariants 2 to 4, whatever comes together", () => {
     ([ns, whimsical, blocks, start]) => play({ ns, whimsical, blocks, start }),
     { arbitrary: { runs: 150 } }
   )
+
+  it.effect("on long histories, with each of the callers", () =>
+    Effect.gen(function* () {
+      for (const start of shells.keys()) {
+        for (const [whimsical, blocks] of [
+          [false, false],
+          [true, false],
+          [true, true]
+        ] as const) {
+          const ns = Array.from({ length: 60 }, (_, i) => (i * 7919 + start * 613) % 4_999)
+          yield* play({ ns, whimsical, blocks, start })
+        }
+      }
+    })
+  )
 })
