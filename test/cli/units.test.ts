@@ -123,7 +123,12 @@ const readBy = (before: ReadonlyArray<Message>, now: ReadonlyArray<Message>): nu
   const cache = new PromptCache(1_000)
   const plan = (messages: ReadonlyArray<Message>) => {
     const positions = positionsOf(messages)
-    return cache.plan({ owner: "one", prompt: { positions, tokens: positions.length }, minCacheable: 0, nowMillis: 0 })
+    return cache.plan({
+      owner: "one",
+      prompt: { heads: { tools: "", system: "" }, positions, tokens: positions.length },
+      minCacheable: 0,
+      nowMillis: 0
+    })
   }
   plan(before).commit()
   return plan(now).bill.cacheRead
