@@ -35,6 +35,8 @@ export interface Layout {
   /** As it stands in the context, and as the next compaction will write it. */
   readonly standing: Standing
   readonly upcoming: Standing
+  /** The conversation's name for `recall_history`, where the context says it; fixed by the last compaction. */
+  readonly recallAs?: string
 }
 
 export const empty: Layout = {
@@ -113,6 +115,22 @@ export const segmentsOf = ({ boundary, segments, upstream }: Layout): ReadonlyAr
   const text = typeof upstream.block.content === "string" ? upstream.block.content : ""
   const digest = hash("sha256", `upstream\u0000${text}`, "hex")
   return [{ hash: digest, detail: "heavy", from: 0, to: boundary, text, tokens: upstream.tokens, createdAt: 0 }]
+}
+
+/** What a conversation that shares only the messages before `shared` may go on from: nothing where more was condensed. */
+export const forFork = (layout: Layout, shared: number): Layout =>
+  layout.boundary > shared
+    ? empty
+    : {
+        ...layout,
+        thinkingFrom: Math.min(layout.thinkingFrom, shared),
+        shrunk: new Map(Array.from(layout.shrunk).filter(([seq]) => seq < shared))
+      }
+
+/** The layout as a compaction writes it that names the conversation so, or not at all. */
+export const namedForRecall = (layout: Layout, recallAs: string | undefined): Layout => {
+  const { recallAs: _, ...rest } = layout
+  return recallAs === undefined ? rest : { ...rest, recallAs }
 }
 
 /** The layout with segments only: what an own compaction goes on from. */

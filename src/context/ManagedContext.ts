@@ -176,7 +176,7 @@ export const makeManaged = Effect.gen(function* () {
 
   const lastSummary = (id: string) =>
     Effect.map(find(id), ({ context }) => {
-      const newest = context.layout.segments.at(-1)
+      const newest = Layout.segmentsOf(context.layout).at(-1)
       if (newest === undefined) return undefined
       const { hash: _, ...summary } = newest
       return summary

@@ -24,6 +24,8 @@ export class Rhythm {
   /** Tokens that a request adds, as a moving average. */
   growth = 0
   private sentTokens = 0
+  /** Requests since it was taken up: what the averages are of. */
+  private seen = 0
   private lastAt: number | undefined
   private expectedRead = 0
 
@@ -43,12 +45,13 @@ export class Rhythm {
   asks(tokens: number, at: number | undefined): boolean {
     const idle = this.idleMillis(at) ?? 0
     const paused = idle > cacheLifetimeMillis && idle <= hourMillis
-    const weight = Math.max(slowly, 1 / (this.requests + 1))
-    if (this.requests > 0) this.growth += weight * (Math.max(0, tokens - this.sentTokens) - this.growth)
+    const weight = Math.max(slowly, 1 / (this.seen + 1))
+    if (this.seen > 0) this.growth += weight * (Math.max(0, tokens - this.sentTokens) - this.growth)
     this.pauseShare += weight * ((paused ? 1 : 0) - this.pauseShare)
     if (paused) this.pauses++
     if (idle > cacheLifetimeMillis) this.expectedRead = 0
     this.requests++
+    this.seen++
     this.lastTokens = tokens
     this.lastAt = at ?? this.lastAt
     return paused

@@ -21,6 +21,9 @@ const roomFor = ({ fullRun, maxTokens }: SegmentMaker, detail: Detail, messages:
 const digest = (detail: string, parts: ReadonlyArray<string>): string =>
   hash("sha256", [detail, ...parts].join("\u0000"), "hex")
 
+/** As the database takes it: what is sent now and what is sent after a restart are the same. */
+const storable = (text: string): string => text.replaceAll("\u0000", "").toWellFormed()
+
 /**
  * Condenses whole messages. The hash covers what is condensed, where it stands and how strongly, so the same run gives the
  * same segment, and a later run of the same words another one.
@@ -41,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
     detail,
     from: messages[0]?.seq ?? 0,
     to: (messages.at(-1)?.seq ?? -1) + 1,
-    text,
+    text: storable(text),
     tokens,
     createdAt: messages.at(-1)?.createdAt ?? 0
   }
@@ -60,7 +63,7 @@ const mergeRun = Effect.fnUntraced(function* (maker: SegmentMaker, run: Readonly
     detail: "heavy",
     from: run[0]?.from ?? 0,
     to: run.at(-1)?.to ?? 0,
-    text,
+    text: storable(text),
     tokens,
     createdAt: run.at(-1)?.createdAt ?? 0
   }

@@ -10,6 +10,7 @@ import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { type Branch, Branches, knownShell, type StatelessOwner } from "./Branches.ts"
 import { ConversationContext } from "./ConversationContext.ts"
+import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
 import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
 import { Summarizer } from "./Summarizer.ts"
@@ -25,6 +26,17 @@ export interface PreparedRequest {
   /** Estimated prompt tokens of what is sent, and of what the client sent. */
   readonly tokens: number
   readonly rawTokens: number
+  /** The conversation's name here, for `search`; undefined where the context is left alone. */
+  readonly conversation: string | undefined
+}
+
+/** What is known of the conversation is kept in memory only. */
+export class ConversationForgotten extends Schema.TaggedError<ConversationForgotten>()("ConversationForgotten", {
+  conversation: Schema.String
+}) {
+  override get message(): string {
+    return `The gateway holds no conversation "${this.conversation}" for you. It keeps them in memory, the least recently used go first and a restart ends all: with the conversation's next request through this gateway it is known again.`
+  }
 }
 
 /** What compacts on upstream's side, asks it to, or names messages that only upstream holds, is left alone. */
@@ -59,6 +71,14 @@ const rewritten = (request: MessagesRequest, prepared: PreparedContext): Message
   } as MessagesRequest
 }
 
+const untouched = (request: MessagesRequest): PreparedRequest => ({
+  request,
+  changed: false,
+  tokens: 0,
+  rawTokens: 0,
+  conversation: undefined
+})
+
 const isCompacted = ({ context: { layout } }: Branch): boolean => layout.boundary > 0 || layout.shrunk.size > 0
 
 /**
@@ -71,8 +91,15 @@ export class StatelessContexts extends Context.Service<
   {
     readonly prepare: (
       request: MessagesRequest,
-      owner: StatelessOwner
+      owner: StatelessOwner,
+      options?: { readonly recall?: boolean }
     ) => Effect.Effect<PreparedRequest, ContextTooLarge>
+    /** Searches all that the client has sent, condensed or not. Times are those at which a message was first seen. */
+    readonly search: (
+      conversation: string,
+      reader: StatelessReader,
+      query: SearchQuery
+    ) => Effect.Effect<SearchResult, ConversationForgotten>
   }
 >()("sluice/context/StatelessContexts") {
   static readonly layer: Layer.Layer<
@@ -86,7 +113,8 @@ export class StatelessContexts extends Context.Service<
 
   /** Leaves every request as it is. */
   static readonly layerOff: Layer.Layer<StatelessContexts> = Layer.succeed(StatelessContexts, {
-    prepare: (request) => Effect.succeed({ request, changed: false, tokens: 0, rawTokens: 0 })
+    prepare: (request) => Effect.succeed(untouched(request)),
+    search: (conversation) => Effect.fail(new ConversationForgotten({ conversation }))
   })
 }
 
@@ -111,11 +139,8 @@ const make = Effect.gen(function* () {
 
   /** A fork keeps what was condensed, if that lies in what both share. */
   const branches = new Branches((id, parent, shared) => {
-    const layout = parent?.context.layout
-    return new ConversationContext(
-      optionsOf(id),
-      layout !== undefined && layout.boundary <= shared ? layout : undefined
-    )
+    const layout = parent === undefined ? undefined : Layout.forFork(parent.context.layout, shared)
+    return new ConversationContext(optionsOf(id), layout)
   })
 
   const stored = (messages: ReadonlyArray<Message>, from: number, now: number): ReadonlyArray<StoredMessage> =>
@@ -143,10 +168,15 @@ const make = Effect.gen(function* () {
   const compacted = Effect.fnUntraced(function* (
     request: MessagesRequest,
     branch: Branch,
-    messages: ReadonlyArray<Message>
+    messages: ReadonlyArray<Message>,
+    recall: boolean
   ) {
     const { context, id } = branch
-    context.append(stored(messages, context.next, yield* Clock.currentTimeMillis), request.model)
+    const now = yield* Clock.currentTimeMillis
+    const fresh = stored(messages, context.next, now)
+    for (const { seq } of fresh) firstSeen(messages[seq], now)
+    context.append(fresh, request.model)
+    context.recallAs = recall ? id : undefined
     const prepared = yield* context.prepare(knownShell(branch, shellOf(request)))
     if (prepared.compaction !== undefined) yield* announce(id, prepared, context.rhythm.lastTokens)
     const changed = isCompacted(branch)
@@ -154,18 +184,12 @@ const make = Effect.gen(function* () {
       request: changed ? rewritten(request, prepared) : request,
       changed,
       tokens: prepared.estimatedTokens,
-      rawTokens: prepared.rawTokens
+      rawTokens: prepared.rawTokens,
+      conversation: id
     }
   })
 
-  const untouched = (request: MessagesRequest): PreparedRequest => ({
-    request,
-    changed: false,
-    tokens: 0,
-    rawTokens: 0
-  })
-
-  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner) =>
+  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner, { recall = false } = {}) =>
     Effect.suspend(() => {
       if (!isOurs(request)) return Effect.succeed(untouched(request))
       const branch = branches.seat(owner, request.messages)
@@ -174,8 +198,8 @@ const make = Effect.gen(function* () {
         Effect.suspend(() =>
           // Somebody else took the conversation further while this request waited.
           branch.context.next > messages.length
-            ? compacted(request, branches.forkAt(owner, branch, messages), messages)
-            : compacted(request, branch, messages)
+            ? compacted(request, branches.forkAt(owner, branch, messages), messages, recall)
+            : compacted(request, branch, messages, recall)
         )
       )
     }).pipe(
@@ -190,5 +214,19 @@ const make = Effect.gen(function* () {
       )
     )
 
-  return StatelessContexts.of({ prepare })
+  const search: StatelessContexts["Service"]["search"] = Effect.fn("StatelessContexts.search")(
+    function* (conversation, reader, query) {
+      const known = branches.known(conversation, reader)
+      // Side requests that begin alike were never told of this name.
+      const branch = known.findLast(isCompacted) ?? known.at(-1)
+      if (branch === undefined) return yield* new ConversationForgotten({ conversation })
+      const messages = stored(branch.messages, 0, 0).map((message) => ({
+        ...message,
+        createdAt: firstSeen(branch.messages[message.seq], now)
+      }))
+      return yield* searchIn(messages, agentTools, query)
+    }
+  )
+
+  return StatelessContexts.of({ prepare, search })
 })

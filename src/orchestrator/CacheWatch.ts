@@ -14,6 +14,8 @@ export interface Watched {
   readonly conversation: string
   readonly model: Model
   readonly prepared: PreparedContext
+  /** It has other bytes than before, for a reason that is known, besides a compaction. */
+  readonly rewritten: boolean
   readonly message: AssistantMessage
   readonly settlement: Settlement
   /** Milliseconds since the epoch, when it was sent. */
@@ -26,12 +28,13 @@ interface Last {
   readonly system: string
   readonly tools: string
   readonly tokens: number
-  readonly at: number
+  /** When upstream may have forgotten it, in milliseconds since the epoch. */
+  readonly until: number
 }
 
 const conversations = 1_000
-/** A little less than upstream's five minutes: later the entry may have gone by itself. */
-const lifetimeMillis = 4.5 * 60_000
+/** A little less than upstream's five minutes, or hour: later the entry may have gone by itself. */
+const lifetimeMillis = { short: 4.5 * 60_000, long: 54 * 60_000 }
 /** A prompt that was read by less than this share of what was written before has missed. */
 const enough = 0.5
 
@@ -71,29 +74,31 @@ export class CacheWatch {
     return this.last.get(conversation)?.messageId ?? null
   }
 
-  observe({ at, conversation, message, model, prepared, settlement }: Watched): Event | undefined {
+  observe({ at, conversation, message, model, prepared, rewritten, settlement }: Watched): Event | undefined {
     if (settlement.cache !== "miss" || settlement.partial) return undefined
-    const { system, tools } = prepared
+    const { cacheControl, system, tools } = prepared
+    const isLong = cacheControl?.ttl === "1h"
     const now: Last = {
       messageId: message.id,
       model: model.id,
       system: print(unmarkedAll(system)),
       tools: print(unmarkedAll(tools)),
       tokens: promptTokens(settlement.usage),
-      at
+      until: at + lifetimeMillis[isLong ? "long" : "short"]
     }
     const before = this.last.get(conversation)
     this.last.set(conversation, now)
-    if (before === undefined || prepared.compaction !== undefined) return undefined
+    if (before === undefined || prepared.compaction !== undefined || rewritten) return undefined
     const { cacheRead } = settlement.usage
+    const { cacheRead: read, cacheWrite1h, cacheWrite5m } = model.prices
     if (before.tokens < 2 * model.minCacheableTokens || cacheRead >= before.tokens * enough) return undefined
     return Event.cases.PromptCacheMiss.make({
       conversation,
       model: model.id,
-      cause: at - before.at > lifetimeMillis ? "expired" : (diagnosed(message) ?? causeOf(before, now)),
+      cause: at > before.until ? "expired" : (diagnosed(message) ?? causeOf(before, now)),
       expectedTokens: before.tokens,
       readTokens: cacheRead,
-      costNanoUsd: nanoUsd((before.tokens - cacheRead) * (model.prices.cacheWrite5m - model.prices.cacheRead))
+      costNanoUsd: nanoUsd((before.tokens - cacheRead) * ((isLong ? cacheWrite1h : cacheWrite5m) - read))
     })
   }
 }

@@ -43,6 +43,13 @@ interface Answer {
   readonly settlement: Settlement
 }
 
+interface Asked {
+  readonly prepared: PreparedContext
+  /** Upstream had refused the history: it was asked again with another one. */
+  readonly rewritten: boolean
+  readonly answer: Answer
+}
+
 /** Output tokens of one answer, unless the caller says otherwise. */
 const defaultMaxTokens = 8_192
 /** Rounds of tool calls in one turn, unless the caller says otherwise. */
@@ -134,9 +141,10 @@ export const makeTurns = (deps: TurnDeps) => {
     return { message, seq: seq ?? 0, settlement: yield* stream.settlement } satisfies Answer
   }, Effect.scoped)
 
-  const watched = (turn: Turn, prepared: PreparedContext, { message, settlement }: Answer, at: number) => {
+  const watched = (turn: Turn, { answer, prepared, rewritten }: Asked, at: number) => {
     const { conversation, model } = turn
-    const miss = watch.observe({ conversation: conversation.id, model, prepared, message, settlement, at })
+    const { message, settlement } = answer
+    const miss = watch.observe({ conversation: conversation.id, model, prepared, rewritten, message, settlement, at })
     return miss === undefined ? Effect.void : deps.events.publish(miss)
   }
 
@@ -150,12 +158,16 @@ export const makeTurns = (deps: TurnDeps) => {
       yield* Effect.logWarning(
         `Upstream refused the history of ${id}; it is sent once more without thinking and without a block of its own: ${error.message}`
       )
-      return yield* ask(turn, yield* context.prepare(id, shell))
+      const again = yield* context.prepare(id, shell)
+      return { prepared: again, rewritten: true, answer: yield* ask(turn, again) }
     })
-    const answer = yield* ask(turn, prepared).pipe(Effect.catchTag("ClaudeError", repaired))
-    yield* watched(turn, prepared, answer, at)
-    if (answer.settlement.cache === "miss") yield* context.settled(id, answer.settlement.usage)
-    return { prepared, answer }
+    const asked = yield* Effect.map(ask(turn, prepared), (answer) => ({ prepared, rewritten: false, answer })).pipe(
+      Effect.catchTag("ClaudeError", repaired)
+    )
+    yield* watched(turn, asked, at)
+    const { settlement } = asked.answer
+    if (settlement.cache === "miss") yield* context.settled(id, settlement.usage)
+    return asked
   })
 
   /** Sub-agents are a convenience: no turn fails for them. */

@@ -126,6 +126,21 @@ describe("a prompt cache that should have served", () => {
     }).pipe(Effect.provide(stage.layer))
   })
 
+  it.effect("is not missed where a refused history had to be sent with other bytes", () => {
+    const stage = makeStage()
+    stage.upstream.reply = ({ messages }, n) =>
+      n === 0
+        ? { ...thoughtful, usage: usage(0, 5_000) }
+        : messages.some((m) => hasThinking(m.content))
+          ? refusal("Invalid `signature` in `thinking` block")
+          : answer("fine", { usage: usage(0, 5_100) })
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      assert.deepStrictEqual(yield* missesDuring(Effect.andThen(send(id, "one"), send(id, "two"))), [])
+      assert.strictEqual(stage.upstream.requests.length, 3)
+    }).pipe(Effect.provide(stage.layer))
+  })
+
   it.effect("says so when the entry was only too old", () => {
     const stage = makeStage()
     stage.upstream.reply = () => answer("fine", { usage: usage(0, 5_000) })
