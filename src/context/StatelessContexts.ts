@@ -26,17 +26,6 @@ export interface PreparedRequest {
   /** Estimated prompt tokens of what is sent, and of what the client sent. */
   readonly tokens: number
   readonly rawTokens: number
-  /** The conversation's name here, for `search`; undefined where the context is left alone. */
-  readonly conversation: string | undefined
-}
-
-/** What is known of the conversation is kept in memory only. */
-export class ConversationForgotten extends Schema.TaggedError<ConversationForgotten>()("ConversationForgotten", {
-  conversation: Schema.String
-}) {
-  override get message(): string {
-    return `The gateway holds no conversation "${this.conversation}" for you. It keeps them in memory, the least recently used go first and a restart ends all: with the conversation's next request through this gateway it is known again.`
-  }
 }
 
 /** What compacts on upstream's side, asks it to, or names messages that only upstream holds, is left alone. */
@@ -71,14 +60,6 @@ const rewritten = (request: MessagesRequest, prepared: PreparedContext): Message
   } as MessagesRequest
 }
 
-const untouched = (request: MessagesRequest): PreparedRequest => ({
-  request,
-  changed: false,
-  tokens: 0,
-  rawTokens: 0,
-  conversation: undefined
-})
-
 const isCompacted = ({ context: { layout } }: Branch): boolean => layout.boundary > 0 || layout.shrunk.size > 0
 
 /**
@@ -91,15 +72,8 @@ export class StatelessContexts extends Context.Service<
   {
     readonly prepare: (
       request: MessagesRequest,
-      owner: StatelessOwner,
-      options?: { readonly recall?: boolean }
+      owner: StatelessOwner
     ) => Effect.Effect<PreparedRequest, ContextTooLarge>
-    /** Searches all that the client has sent, condensed or not. Times are those at which a message was first seen. */
-    readonly search: (
-      conversation: string,
-      reader: StatelessReader,
-      query: SearchQuery
-    ) => Effect.Effect<SearchResult, ConversationForgotten>
   }
 >()("sluice/context/StatelessContexts") {
   static readonly layer: Layer.Layer<
@@ -113,8 +87,7 @@ export class StatelessContexts extends Context.Service<
 
   /** Leaves every request as it is. */
   static readonly layerOff: Layer.Layer<StatelessContexts> = Layer.succeed(StatelessContexts, {
-    prepare: (request) => Effect.succeed(untouched(request)),
-    search: (conversation) => Effect.fail(new ConversationForgotten({ conversation }))
+    prepare: (request) => Effect.succeed({ request, changed: false, tokens: 0, rawTokens: 0 })
   })
 }
 
@@ -168,15 +141,10 @@ const make = Effect.gen(function* () {
   const compacted = Effect.fnUntraced(function* (
     request: MessagesRequest,
     branch: Branch,
-    messages: ReadonlyArray<Message>,
-    recall: boolean
+    messages: ReadonlyArray<Message>
   ) {
     const { context, id } = branch
-    const now = yield* Clock.currentTimeMillis
-    const fresh = stored(messages, context.next, now)
-    for (const { seq } of fresh) firstSeen(messages[seq], now)
-    context.append(fresh, request.model)
-    context.recallAs = recall ? id : undefined
+    context.append(stored(messages, context.next, yield* Clock.currentTimeMillis), request.model)
     const prepared = yield* context.prepare(knownShell(branch, shellOf(request)))
     if (prepared.compaction !== undefined) yield* announce(id, prepared, context.rhythm.lastTokens)
     const changed = isCompacted(branch)
@@ -184,12 +152,18 @@ const make = Effect.gen(function* () {
       request: changed ? rewritten(request, prepared) : request,
       changed,
       tokens: prepared.estimatedTokens,
-      rawTokens: prepared.rawTokens,
-      conversation: id
+      rawTokens: prepared.rawTokens
     }
   })
 
-  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner, { recall = false } = {}) =>
+  const untouched = (request: MessagesRequest): PreparedRequest => ({
+    request,
+    changed: false,
+    tokens: 0,
+    rawTokens: 0
+  })
+
+  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner) =>
     Effect.suspend(() => {
       if (!isOurs(request)) return Effect.succeed(untouched(request))
       const branch = branches.seat(owner, request.messages)
@@ -198,8 +172,8 @@ const make = Effect.gen(function* () {
         Effect.suspend(() =>
           // Somebody else took the conversation further while this request waited.
           branch.context.next > messages.length
-            ? compacted(request, branches.forkAt(owner, branch, messages), messages, recall)
-            : compacted(request, branch, messages, recall)
+            ? compacted(request, branches.forkAt(owner, branch, messages), messages)
+            : compacted(request, branch, messages)
         )
       )
     }).pipe(
@@ -214,19 +188,5 @@ const make = Effect.gen(function* () {
       )
     )
 
-  const search: StatelessContexts["Service"]["search"] = Effect.fn("StatelessContexts.search")(
-    function* (conversation, reader, query) {
-      const known = branches.known(conversation, reader)
-      // Side requests that begin alike were never told of this name.
-      const branch = known.findLast(isCompacted) ?? known.at(-1)
-      if (branch === undefined) return yield* new ConversationForgotten({ conversation })
-      const messages = stored(branch.messages, 0, 0).map((message) => ({
-        ...message,
-        createdAt: firstSeen(branch.messages[message.seq], now)
-      }))
-      return yield* searchIn(messages, agentTools, query)
-    }
-  )
-
-  return StatelessContexts.of({ prepare, search })
+  return StatelessContexts.of({ prepare })
 })
