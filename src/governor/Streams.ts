@@ -1,4 +1,4 @@
-import { type Context, Deferred, Effect, Scope, Stream } from "effect"
+import { Deferred, Effect, Scope, Stream } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import { replay } from "../domain/AnswerReplay.ts"
@@ -52,17 +52,17 @@ export const makeStreams = Effect.fnUntraced(function* (base: Base) {
     })
 
   const shared = (job: Job, key: string): Effect.Effect<Seat, GovernorError, Scope.Scope> =>
-    Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+    Effect.flatMap(Effect.scope, (scope) =>
       degraded.instead(
         "response cache (sharing)",
         () =>
           cache.coalesceStream(key, lead(job, key), { notShared: leadersOwn }).pipe(
             // Budget and limiter speak before a stream is open; once it is, only upstream can break it.
             Effect.map((seat) => ({ ...seat, events: seat.events as Seat["events"] })),
-            Effect.provideContext(context)
+            Scope.provide(scope)
           ),
         // Before anybody led, this request can still go alone.
-        () => (job.led ? undefined : Effect.provideContext(alone(job), context))
+        () => (job.led ? undefined : Scope.provide(alone(job), scope))
       )
     )
 
