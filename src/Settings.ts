@@ -48,6 +48,8 @@ export interface SettingsShape {
   readonly agentTools: ReadonlyArray<string>
   /** Whether contexts of the gateway's clients are compacted, unless a request says otherwise. */
   readonly gatewayContext: "off" | "compact"
+  /** Whether compacted contexts of the gateway's clients say how to look up what was condensed, unless a request says otherwise. */
+  readonly gatewayRecall: boolean
   readonly rateLimitTokensPerMinute: number
   readonly rateLimitOutputTokensPerMinute: Option.Option<number>
   readonly rateLimitRequestsPerMinute: Option.Option<number>

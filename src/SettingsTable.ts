@@ -103,6 +103,9 @@ export const variables = {
   gatewayContext: required("GATEWAY_CONTEXT", oneOf("off", "compact"), "off", {
     doc: "What the gateway does with the contexts of its clients; a request may say it with `x-sluice-context`."
   }),
+  gatewayRecall: required("GATEWAY_RECALL", flag, "off", {
+    doc: "Tells a compacted conversation of the gateway how its originals can be looked up with `recall_history` (docs/gateway.md); a request may say it with `x-sluice-recall`."
+  }),
   rateLimitTokensPerMinute: required("RATE_LIMIT_TOKENS_PER_MINUTE", whole(1), "400000", {
     doc: "Input tokens per minute, as upstream counts them (cache reads are free)."
   }),

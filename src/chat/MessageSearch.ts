@@ -6,6 +6,7 @@ import { searchIndexed } from "./search/Indexed.ts"
 import { scan } from "./search/Scan.ts"
 import type { SearchFailed, SearchQuery, SearchResult } from "./search/SearchQuery.ts"
 
+export { searchIn } from "./search/Scan.ts"
 export { type Found, SearchFailed, type SearchQuery, type SearchResult } from "./search/SearchQuery.ts"
 
 /** Finds what was said in a conversation, however long ago: nothing that was condensed is lost. */

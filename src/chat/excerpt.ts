@@ -59,6 +59,9 @@ export const wantedOf = (query: string): Wanted => {
 /** The tool whose calls and answers only repeat what is stored elsewhere: they are never found. */
 export const recallTool = "recall_history"
 
+/** Clients put the name of its MCP server before a tool's own. */
+const isRecall = (name: string): boolean => name === recallTool || name.endsWith(`__${recallTool}`)
+
 /** Every answer of that tool begins with this line. */
 export const recalled = "[From the stored conversation]"
 
@@ -69,7 +72,7 @@ const resultText = (content: Content): string => {
 
 const blockText = (block: ContentBlock): string => {
   if (isText(block)) return block.text
-  if (isToolUse(block)) return block.name === recallTool ? "" : `${block.name} ${JSON.stringify(block.input) ?? ""}`
+  if (isToolUse(block)) return isRecall(block.name) ? "" : `${block.name} ${JSON.stringify(block.input) ?? ""}`
   return isToolResult(block) ? resultText(block.content ?? "") : ""
 }
 

@@ -15,6 +15,12 @@ export interface StatelessOwner {
   readonly owner: string
 }
 
+/** Who wants to read a conversation: of one tenant, of one key's owner, or, where null, of any. */
+export interface StatelessReader {
+  readonly tenant: string | null
+  readonly owner: string | null
+}
+
 /** One conversation as its client sent it until now, and what stands for it. */
 export interface Branch {
   readonly id: string
@@ -27,6 +33,8 @@ export interface Branch {
 /** Conversations that begin alike. */
 interface Family {
   readonly id: string
+  readonly tenant: string
+  readonly owner: string
   branches: ReadonlyArray<Branch>
 }
 
@@ -61,8 +69,13 @@ const familySize = ({ branches }: Family): number => {
   return size
 }
 
-const keyOf = ({ agent, conversation, owner, tenant }: StatelessOwner, first: Message | undefined): string =>
-  hash("sha256", JSON.stringify([owner, tenant, conversation ?? null, agent, first?.role, textOf(first)]))
+const idOf = ({ agent, conversation, owner, tenant }: StatelessOwner, first: Message | undefined): string => {
+  const named = JSON.stringify([owner, tenant, conversation ?? null, agent, first?.role, textOf(first)])
+  return `gw_${hash("sha256", named).slice(0, 24)}`
+}
+
+const mayRead = ({ owner, tenant }: Family, reader: StatelessReader): boolean =>
+  (reader.tenant ?? tenant) === tenant && (reader.owner ?? owner) === owner
 
 const textOf = (message: Message | undefined): unknown => {
   const content = message?.content
@@ -94,8 +107,7 @@ export class Branches {
 
   /** The branch that holds these messages, known ones as the objects they were first seen as. */
   seat(owner: StatelessOwner, messages: ReadonlyArray<Message>): Branch {
-    const key = keyOf(owner, messages[0])
-    const family = this.families.get(key) ?? { id: `gw_${key.slice(0, 24)}`, branches: [] }
+    const family = this.familyOf(owner, messages[0])
     const { branch, shared } = this.closest(family, messages)
     const known = branch?.messages.slice(0, shared) ?? []
     const all = [...known, ...messages.slice(known.length)]
@@ -105,15 +117,25 @@ export class Branches {
     const others = family.branches.filter((other) => other !== found)
     family.branches = [...others.slice(-(branchesPerFamily - 1)), found]
     // It has grown, and a cache weighs a value only when it is new to it.
-    this.families.delete(key)
-    this.families.set(key, family)
+    this.families.delete(family.id)
+    this.families.set(family.id, family)
     return found
   }
 
   /** A branch of its own for a request that is older than what its branch holds by now. */
   forkAt(owner: StatelessOwner, branch: Branch, messages: ReadonlyArray<Message>): Branch {
-    const family = this.families.get(keyOf(owner, messages[0])) ?? { id: branch.id, branches: [] }
-    return this.fork(family, branch, messages.length, messages)
+    return this.fork(this.familyOf(owner, messages[0]), branch, messages.length, messages)
+  }
+
+  /** The branches of a conversation, the one that was asked last at the end; none for those who may not read it. */
+  known(id: string, reader: StatelessReader): ReadonlyArray<Branch> {
+    const family = this.families.get(id)
+    return family !== undefined && mayRead(family, reader) ? family.branches : []
+  }
+
+  private familyOf(owner: StatelessOwner, first: Message | undefined): Family {
+    const id = idOf(owner, first)
+    return this.families.get(id) ?? { id, tenant: owner.tenant, owner: owner.owner, branches: [] }
   }
 
   private closest(family: Family, messages: ReadonlyArray<Message>) {

@@ -55,6 +55,8 @@ const lightFactor = 5
  */
 export class ConversationContext {
   readonly rhythm = new Rhythm()
+  /** Under which name the next compaction tells the model to look up what was condensed; undefined: it does not. */
+  recallAs: string | undefined
   private readonly window: Window
   private readonly outlook: Outlook
   private readonly dress = new Dress()
@@ -255,7 +257,7 @@ export class ConversationContext {
   }
 
   private adopt(layout: Layout.Layout, shell: Shell): Estimate {
-    this.window.adopt(layout)
+    this.window.adopt(Layout.namedForRecall(layout, this.recallAs))
     return this.estimate(shell)
   }
 

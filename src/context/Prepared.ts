@@ -1,3 +1,4 @@
+import { recallTool } from "../chat/excerpt.ts"
 import type { Content, ContentBlock, Message } from "../domain/Message.ts"
 import type { MessagesRequest, ToolDefinition } from "../domain/MessagesRequest.ts"
 import type { Layout } from "./Layout.ts"
@@ -17,8 +18,13 @@ const marked = <T extends object>(item: T, mark: object): T => ({ ...item, cache
 /** A breakpoint stands on it. */
 export const hasMark = (item: object): boolean => "cache_control" in item
 
-const preface =
-  "[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them.]"
+const preface = ({ recallAs }: Layout): string => {
+  const originals =
+    "[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them."
+  return recallAs === undefined
+    ? `${originals}]`
+    : `${originals} If you have the tool ${recallTool} (also listed as mcp__sluice__${recallTool}), it finds them word for word: give it conversation "${recallAs}" and words that occur in what you look for, or message numbers.]`
+}
 
 /**
  * What opens a context: upstream's own block as the assistant's message, or the segments as blocks of the user's, with a
@@ -37,7 +43,7 @@ const openingBlocks = (layout: Layout): ReadonlyArray<ContentBlock> => {
   const short = tailMark(layout)
   const lastHeavy = segments.findLastIndex((segment) => segment.detail === "heavy")
   return [
-    { type: "text", text: preface },
+    { type: "text", text: preface(layout) },
     ...segments.map((segment, index): ContentBlock => {
       const block = { type: "text", text: segment.text }
       if (index === lastHeavy) return marked(block, longLived ? forAnHour : short)

@@ -1,4 +1,5 @@
-import { Cause, Clock, Context, Effect, Layer } from "effect"
+import { Cause, Clock, Context, Effect, Layer, Schema } from "effect"
+import { type SearchQuery, type SearchResult, searchIn } from "../chat/MessageSearch.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { Event } from "../domain/Event.ts"
 import type { Message } from "../domain/Message.ts"
@@ -8,7 +9,7 @@ import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
-import { type Branch, Branches, knownShell, type StatelessOwner } from "./Branches.ts"
+import { type Branch, Branches, knownShell, type StatelessOwner, type StatelessReader } from "./Branches.ts"
 import { ConversationContext } from "./ConversationContext.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
@@ -16,7 +17,7 @@ import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.
 import { Summarizer } from "./Summarizer.ts"
 import { settingsOptions } from "./settingsOptions.ts"
 
-export type { StatelessOwner } from "./Branches.ts"
+export type { StatelessOwner, StatelessReader } from "./Branches.ts"
 
 /** A request, made smaller or as it was. */
 export interface PreparedRequest {
@@ -26,6 +27,17 @@ export interface PreparedRequest {
   /** Estimated prompt tokens of what is sent, and of what the client sent. */
   readonly tokens: number
   readonly rawTokens: number
+  /** The conversation's name here, for `search`; undefined where the context is left alone. */
+  readonly conversation: string | undefined
+}
+
+/** What is known of the conversation is kept in memory only. */
+export class ConversationForgotten extends Schema.TaggedError<ConversationForgotten>()("ConversationForgotten", {
+  conversation: Schema.String
+}) {
+  override get message(): string {
+    return `The gateway holds no conversation "${this.conversation}" for you. It keeps them in memory, the least recently used go first and a restart ends all: with the conversation's next request through this gateway it is known again.`
+  }
 }
 
 /** What compacts on upstream's side, asks it to, or names messages that only upstream holds, is left alone. */
@@ -60,6 +72,14 @@ const rewritten = (request: MessagesRequest, prepared: PreparedContext): Message
   } as MessagesRequest
 }
 
+const untouched = (request: MessagesRequest): PreparedRequest => ({
+  request,
+  changed: false,
+  tokens: 0,
+  rawTokens: 0,
+  conversation: undefined
+})
+
 const isCompacted = ({ context: { layout } }: Branch): boolean => layout.boundary > 0 || layout.shrunk.size > 0
 
 /**
@@ -72,8 +92,15 @@ export class StatelessContexts extends Context.Service<
   {
     readonly prepare: (
       request: MessagesRequest,
-      owner: StatelessOwner
+      owner: StatelessOwner,
+      options?: { readonly recall?: boolean }
     ) => Effect.Effect<PreparedRequest, ContextTooLarge>
+    /** Searches all that the client has sent, condensed or not. Times are those at which a message was first seen. */
+    readonly search: (
+      conversation: string,
+      reader: StatelessReader,
+      query: SearchQuery
+    ) => Effect.Effect<SearchResult, ConversationForgotten>
   }
 >()("sluice/context/StatelessContexts") {
   static readonly layer: Layer.Layer<
@@ -87,7 +114,8 @@ export class StatelessContexts extends Context.Service<
 
   /** Leaves every request as it is. */
   static readonly layerOff: Layer.Layer<StatelessContexts> = Layer.succeed(StatelessContexts, {
-    prepare: (request) => Effect.succeed({ request, changed: false, tokens: 0, rawTokens: 0 })
+    prepare: (request) => Effect.succeed(untouched(request)),
+    search: (conversation) => Effect.fail(new ConversationForgotten({ conversation }))
   })
 }
 
@@ -100,6 +128,7 @@ const make = Effect.gen(function* () {
   const { block: _, ...summarizer } = yield* Summarizer
 
   const outlook = new Outlook()
+  const agentTools = new Set(settings.agentTools)
 
   const optionsOf = (conversation: string) => ({
     conversation,
@@ -116,13 +145,20 @@ const make = Effect.gen(function* () {
     return new ConversationContext(optionsOf(id), layout)
   })
 
-  const stored = (messages: ReadonlyArray<Message>, from: number, now: number): ReadonlyArray<StoredMessage> =>
-    messages.slice(from).map(({ content, role }, index) => ({
+  /** When a message was first sent here, in milliseconds since the epoch: it may be kept by several branches. */
+  const seenAt = new WeakMap<Message, number>()
+
+  const stored = (
+    messages: ReadonlyArray<Message>,
+    from: number,
+    timeOf: (message: Message) => number
+  ): ReadonlyArray<StoredMessage> =>
+    messages.slice(from).map((message, index) => ({
       seq: from + index,
-      role,
-      content,
+      role: message.role,
+      content: message.content,
       tokens: 0,
-      createdAt: now
+      createdAt: timeOf(message)
     }))
 
   const announce = (id: string, prepared: PreparedContext, tokensBefore: number) =>
@@ -141,10 +177,17 @@ const make = Effect.gen(function* () {
   const compacted = Effect.fnUntraced(function* (
     request: MessagesRequest,
     branch: Branch,
-    messages: ReadonlyArray<Message>
+    messages: ReadonlyArray<Message>,
+    recall: boolean
   ) {
     const { context, id } = branch
-    context.append(stored(messages, context.next, yield* Clock.currentTimeMillis), request.model)
+    const now = yield* Clock.currentTimeMillis
+    for (const message of messages.slice(context.next)) if (!seenAt.has(message)) seenAt.set(message, now)
+    context.append(
+      stored(messages, context.next, () => now),
+      request.model
+    )
+    context.recallAs = recall ? id : undefined
     const prepared = yield* context.prepare(knownShell(branch, shellOf(request)))
     if (prepared.compaction !== undefined) yield* announce(id, prepared, context.rhythm.lastTokens)
     const changed = isCompacted(branch)
@@ -152,18 +195,12 @@ const make = Effect.gen(function* () {
       request: changed ? rewritten(request, prepared) : request,
       changed,
       tokens: prepared.estimatedTokens,
-      rawTokens: prepared.rawTokens
+      rawTokens: prepared.rawTokens,
+      conversation: id
     }
   })
 
-  const untouched = (request: MessagesRequest): PreparedRequest => ({
-    request,
-    changed: false,
-    tokens: 0,
-    rawTokens: 0
-  })
-
-  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner) =>
+  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner, { recall = false } = {}) =>
     Effect.suspend(() => {
       if (!isOurs(request)) return Effect.succeed(untouched(request))
       const branch = branches.seat(owner, request.messages)
@@ -172,8 +209,8 @@ const make = Effect.gen(function* () {
         Effect.suspend(() =>
           // Somebody else took the conversation further while this request waited.
           branch.context.next > messages.length
-            ? compacted(request, branches.forkAt(owner, branch, messages), messages)
-            : compacted(request, branch, messages)
+            ? compacted(request, branches.forkAt(owner, branch, messages), messages, recall)
+            : compacted(request, branch, messages, recall)
         )
       )
     }).pipe(
@@ -188,5 +225,17 @@ const make = Effect.gen(function* () {
       )
     )
 
-  return StatelessContexts.of({ prepare })
+  const search: StatelessContexts["Service"]["search"] = Effect.fn("StatelessContexts.search")(
+    function* (conversation, reader, query) {
+      const known = branches.known(conversation, reader)
+      // Side requests that begin alike were never told of this name.
+      const branch = known.findLast(isCompacted) ?? known.at(-1)
+      if (branch === undefined) return yield* new ConversationForgotten({ conversation })
+      const now = yield* Clock.currentTimeMillis
+      const messages = stored(branch.messages, 0, (message) => seenAt.get(message) ?? now)
+      return yield* searchIn(messages, agentTools, query)
+    }
+  )
+
+  return StatelessContexts.of({ prepare, search })
 })

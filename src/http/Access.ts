@@ -17,6 +17,10 @@ const fromOtherSite = ({ headers }: Request): boolean => {
   return origin !== undefined && origin !== `http://${host}`
 }
 
+/** Browsers let any page open a WebSocket, or send a simple request, to anywhere, and say where the page is from. */
+export const fromHere = ({ headers: { host, origin } }: Request): boolean =>
+  origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+
 const forwarded = ({ headers }: Request): boolean =>
   headers.forwarded !== undefined || headers["x-forwarded-for"] !== undefined
 

@@ -131,7 +131,7 @@ export class ApiConversations extends HttpApiGroup.make("conversations")
       .middleware(PromptReaders)
       .annotate(
         OpenApi.Description,
-        "Finds what was said, also long ago. Every condition narrows; without `q` the first messages from a given start on, otherwise the newest."
+        "Finds what was said, also long ago. Every condition narrows; without `q` the first messages from a given start on, otherwise the newest. The gateway's conversations (`gw_…`, named by `x-sluice-conversation`) are searched too, while it remembers them."
       ),
     HttpApiEndpoint.get("context", "/:id/context", { params, success: ContextView, error: storageProblems }).middleware(
       PromptReaders

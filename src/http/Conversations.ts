@@ -1,7 +1,6 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { ChatRepo, ConversationNotFound } from "../chat/ChatRepo.ts"
-import { MessageSearch } from "../chat/MessageSearch.ts"
+import { ChatRepo } from "../chat/ChatRepo.ts"
 import { ContextManager, type LastSummary, type PreparedContext } from "../context/ContextManager.ts"
 import { nanoUsd } from "../domain/Money.ts"
 import { Orchestrator } from "../orchestrator/Orchestrator.ts"
@@ -9,6 +8,7 @@ import { Settings } from "../Settings.ts"
 import { Api } from "./Api.ts"
 import { CurrentVisitor } from "./ApiAccess.ts"
 import { money, reduction } from "./ApiSchemas.ts"
+import { makeHistory, type Reader } from "./History.ts"
 import { Forbidden, InvalidRequest } from "./Problem.ts"
 import { searchAs } from "./Search.ts"
 import { respond } from "./Turn.ts"
@@ -21,6 +21,8 @@ const tenantFor = (asked: string | undefined) =>
       ? Effect.succeed(tenant ?? asked)
       : Effect.fail(new Forbidden({ detail: `This token belongs to tenant "${tenant}", not to "${asked}".` }))
   )
+
+const reader = Effect.map(CurrentVisitor, ({ tenant }): Reader => ({ _tag: "Tenant", tenant }))
 
 interface Looked {
   readonly conversation: string
@@ -66,17 +68,9 @@ const nothingToPin = new InvalidRequest({
 const make = Effect.gen(function* () {
   const [settings, chat] = yield* Effect.all([Settings, ChatRepo])
   const [context, orchestrator] = yield* Effect.all([ContextManager, Orchestrator])
-  const { search } = yield* MessageSearch
+  const history = yield* makeHistory
 
-  /** Another tenant's conversation looks like none at all. */
-  const visible = Effect.fnUntraced(function* (id: string) {
-    const { tenant } = yield* CurrentVisitor
-    const conversation = yield* chat.get(id)
-    if (tenant !== null && conversation.tenant !== tenant) {
-      return yield* new ConversationNotFound({ conversation: id })
-    }
-    return conversation
-  })
+  const visible = (id: string) => Effect.flatMap(reader, (by) => history.visible(by, id))
 
   const list = Effect.fnUntraced(function* (query: {
     readonly tenant?: string
@@ -100,8 +94,8 @@ const make = Effect.gen(function* () {
     return { messages: page, next: first > 0 ? first : null }
   }, translate(storageProblem))
 
-  const found = (id: string, query: Parameters<typeof searchAs>[2]) =>
-    translate(searchProblem)(Effect.andThen(visible(id), searchAs(search, id, query)))
+  const found = (id: string, query: Parameters<typeof searchAs>[1]) =>
+    translate(searchProblem)(Effect.flatMap(reader, (by) => searchAs((asked) => history.search(by, id, asked), query)))
 
   const shown = Effect.fnUntraced(function* (id: string) {
     const conversation = yield* visible(id)

@@ -1,11 +1,9 @@
-import type { MessageSearch } from "../chat/MessageSearch.ts"
+import type { SearchQuery } from "../chat/MessageSearch.ts"
 import { endMillis, startMillis } from "../chat/search/Times.ts"
 
 /** Characters of an excerpt, and excerpts where no other number is asked for. */
 const chars = 500
 const defaultLimit = 10
-
-type Search = MessageSearch["Service"]["search"]
 
 interface Asked {
   readonly q?: string
@@ -18,10 +16,8 @@ interface Asked {
   readonly limit?: number
 }
 
-/** Searches a conversation as a URL asks for it. */
-export const searchAs = (
-  search: Search,
-  id: string,
+/** Searches as a URL asks for it. */
+export const searchAs = <A>(
+  search: (query: SearchQuery) => A,
   { fromTime, limit = defaultLimit, q, toTime, ...asked }: Asked
-): ReturnType<Search> =>
-  search(id, { ...asked, words: q, fromTime: startMillis(fromTime), toTime: endMillis(toTime), limit, chars })
+): A => search({ ...asked, words: q, fromTime: startMillis(fromTime), toTime: endMillis(toTime), limit, chars })

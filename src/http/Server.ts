@@ -17,6 +17,7 @@ import * as Gateway from "./gateway/Gateway.ts"
 import * as Health from "./Health.ts"
 import { listener } from "./Listener.ts"
 import * as Metrics from "./Metrics.ts"
+import * as Mcp from "./mcp/Mcp.ts"
 import { Feed } from "./metrics/Feed.ts"
 import * as Live from "./metrics/Live.ts"
 import * as WebSocket from "./metrics/WebSocket.ts"
@@ -40,6 +41,7 @@ export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }
   Layer.merge(Docs.layer),
   Layer.merge(DashboardFiles.layer),
   Layer.merge(Gateway.layer),
+  Layer.merge(Mcp.layer),
   Layer.merge(WebSocket.layer),
   Layer.merge(Errors.layer)
 )

@@ -3,6 +3,7 @@ import type { ChatRepoError, ConversationNotFound } from "../chat/ChatRepo.ts"
 import type { SearchFailed } from "../chat/MessageSearch.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import type { MessageNotFound, TooManyPins } from "../context/ContextManager.ts"
+import type { ConversationForgotten } from "../context/StatelessContexts.ts"
 import type { BudgetExceeded, LedgerError } from "../costs/CostTracker.ts"
 import type { RateLimitError } from "../limits/TokenRateLimiter.ts"
 import type { OrchestratorError } from "../orchestrator/Orchestrator.ts"
@@ -51,7 +52,7 @@ export const databaseProblem = (error: ChatRepoError | LedgerError): Problem.Sto
   return new Problem.StorageUnavailable({ detail: `The database could not ${error.operation}. ${retry}` })
 }
 
-const ofConversation = (error: ConversationNotFound) =>
+const ofConversation = (error: ConversationNotFound | ConversationForgotten) =>
   new Problem.ConversationUnknown({ detail: error.message, conversation: error.conversation })
 
 /** Nothing that the database could do about: the client's own words come back. */
@@ -65,10 +66,16 @@ export const storageProblem = (error: ChatRepoError | ConversationNotFound) =>
   error._tag === "ConversationNotFound" ? ofConversation(error) : ofRepo(error)
 
 /** What searching may fail with. */
-export const searchProblem = (error: ChatRepoError | ConversationNotFound | SearchFailed) =>
-  error._tag === "SearchFailed"
-    ? new Problem.StorageUnavailable({ detail: "The database could not search the history. Try again later." })
-    : storageProblem(error)
+export const searchProblem = (error: ChatRepoError | ConversationNotFound | ConversationForgotten | SearchFailed) => {
+  switch (error._tag) {
+    case "SearchFailed":
+      return new Problem.StorageUnavailable({ detail: "The database could not search the history. Try again later." })
+    case "ConversationForgotten":
+      return ofConversation(error)
+    default:
+      return storageProblem(error)
+  }
+}
 
 /** What pinning may fail with. */
 export const pinProblem = (error: ChatRepoError | ConversationNotFound | MessageNotFound | TooManyPins) => {

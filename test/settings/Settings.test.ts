@@ -44,6 +44,7 @@ const cases: Record<string, { readonly good: ReadonlyArray<string>; readonly bad
   COMPACTION_OBJECTIVE: { good: ["tokens", "dollars"], bad: ["euros", "Dollars"] },
   AGENT_TOOLS: { good: ["Task", "a, mcp__x__spawn"], bad: ["a,,b", "a b"] },
   GATEWAY_CONTEXT: { good: ["compact", "off"], bad: ["on", "Compact"] },
+  GATEWAY_RECALL: { good: ["on", "off", "TRUE"], bad: ["maybe", "2"] },
   RATE_LIMIT_TOKENS_PER_MINUTE: { good: ["1"], bad: ["0", "unlimited"] },
   RATE_LIMIT_OUTPUT_TOKENS_PER_MINUTE: { good: ["80000"], bad: ["0", "none"] },
   RATE_LIMIT_REQUESTS_PER_MINUTE: { good: ["60"], bad: ["0", "none"] },

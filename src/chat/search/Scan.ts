@@ -29,29 +29,64 @@ const matching = (all: ReadonlyArray<StoredMessage>, query: SearchQuery, agentTo
   })
 }
 
-const weightsIn = (messages: ReadonlyArray<StoredMessage>, wanted: Wanted) => {
-  const texts = messages.map(({ content }) => readable(content))
-  return new Map(
-    wanted.terms.map((term) => {
-      const holding = texts.filter((text) => bestPassage(text, { ...wanted, terms: [term] }, 1).words > 0).length
-      return [term.text, weightOf(texts.length, holding)]
-    })
-  )
-}
+/** Messages that are read in one go: others get their turn between two of these. */
+const slice = 32
 
-/** Reads everything, every time. */
+/** Applies `read` to all of them, some at a time. */
+const inSlices = <A>(
+  messages: ReadonlyArray<StoredMessage>,
+  read: (some: ReadonlyArray<StoredMessage>) => ReadonlyArray<A>
+): Effect.Effect<ReadonlyArray<A>> =>
+  Effect.gen(function* () {
+    const all: Array<A> = []
+    for (let at = 0; at < messages.length; at += slice) {
+      if (at > 0) yield* Effect.yieldNow
+      for (const one of read(messages.slice(at, at + slice))) all.push(one)
+    }
+    return all
+  })
+
+/** For each term whether the message holds it. */
+const holds =
+  (wanted: Wanted) =>
+  ({ content }: StoredMessage): ReadonlyArray<boolean> => {
+    const text = readable(content)
+    return wanted.terms.map((term) => bestPassage(text, { ...wanted, terms: [term] }, 1).words > 0)
+  }
+
+const weightsIn = Effect.fnUntraced(function* (messages: ReadonlyArray<StoredMessage>, wanted: Wanted) {
+  const held = yield* inSlices(messages, (some) => some.map(holds(wanted)))
+  return new Map(
+    wanted.terms.map((term, index) => [term.text, weightOf(held.length, held.filter((one) => one[index]).length)])
+  )
+})
+
+/** Searches messages that are at hand, in the order of the database's own search; reads all of them. */
+export const searchIn = Effect.fnUntraced(function* (
+  all: ReadonlyArray<StoredMessage>,
+  agentTools: ReadonlySet<string>,
+  query: SearchQuery
+) {
+  const messages = matching(all, query, agentTools)
+  const wanted = wantedOf(query.words ?? "")
+  if (wanted.text === "") {
+    const chosen = readsForward(query) ? messages : messages.toReversed()
+    return { found: beginnings(chosen.slice(0, query.limit), query.chars), unsearched: 0 } satisfies SearchResult
+  }
+  const weights = yield* weightsIn(messages, wanted)
+  // The best of all are among the best of each slice.
+  const best = yield* inSlices(messages, (some) => ranked(some, wanted, weights, query).map(({ seq }) => seq))
+  const seqs = new Set(best)
+  const candidates = messages.filter(({ seq }) => seqs.has(seq))
+  return { found: ranked(candidates, wanted, weights, query), unsearched: 0 } satisfies SearchResult
+})
+
+/** Reads the whole conversation, every time. */
 export const scan = Effect.fnUntraced(function* (
   repo: ChatRepo["Service"],
   agentTools: ReadonlySet<string>,
   id: string,
   query: SearchQuery
 ) {
-  const messages = matching(yield* readAll(repo, id), query, agentTools)
-  const wanted = wantedOf(query.words ?? "")
-  if (wanted.text === "") {
-    const chosen = readsForward(query) ? messages : messages.toReversed()
-    return { found: beginnings(chosen.slice(0, query.limit), query.chars), unsearched: 0 } satisfies SearchResult
-  }
-  const found = ranked(messages, wanted, weightsIn(messages, wanted), query)
-  return { found, unsearched: 0 } satisfies SearchResult
+  return yield* searchIn(yield* readAll(repo, id), agentTools, query)
 })

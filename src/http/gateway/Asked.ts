@@ -10,6 +10,8 @@ export interface Asked {
   readonly caller: Caller
   readonly cache: NonNullable<RunOptions["cache"]>
   readonly context: "off" | "compact"
+  /** Whether a compacted context says how to look up what was condensed. */
+  readonly recall: boolean
   /** How long it may wait for its turn, in milliseconds. */
   readonly deadlineMillis: number
 }
@@ -83,12 +85,14 @@ export const readAsked = (
   const task = oneOf(headers, "x-sluice-task", tasks)
   const cache = oneOf(headers, "x-sluice-cache", caches)
   const context = oneOf(headers, "x-sluice-context", contexts)
+  const recall = oneOf(headers, "x-sluice-recall", switches)
   const cheaper = oneOf(headers, "x-sluice-allow-cheaper", switches)
   const fallback = oneOf(headers, "x-sluice-allow-fallback", switches)
   if (isRefusal(priority)) return priority
   if (isRefusal(task)) return task
   if (isRefusal(cache)) return cache
   if (isRefusal(context)) return context
+  if (isRefusal(recall)) return recall
   if (isRefusal(cheaper)) return cheaper
   if (isRefusal(fallback)) return fallback
   return {
@@ -103,6 +107,7 @@ export const readAsked = (
     },
     cache: cache ?? cacheControl(headers) ?? "on",
     context: settings.enabled.context ? (context ?? settings.gatewayContext) : "off",
+    recall: recall === undefined ? settings.gatewayRecall : recall === "on",
     deadlineMillis: deadlineOf(headers)
   }
 }

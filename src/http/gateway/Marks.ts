@@ -23,6 +23,10 @@ export const markSettled = (settlement: Settlement, message: AssistantMessage, l
   "x-sluice-saved-tokens": String(savedTokens(message, settlement.cache, leftOut))
 })
 
+/** The name under which a conversation's messages are kept here. */
+export const markConversation = (conversation: string | undefined): Marks =>
+  conversation === undefined ? {} : { "x-sluice-conversation": conversation }
+
 /** What is known when a stream opens; its cost is not, unless the answer was there already. */
 export const markOpened = (stream: GovernedStream, leftOut: number): Marks => ({
   "x-sluice-request-id": stream.requestId,

@@ -12,7 +12,7 @@ import { type Credentials, scopeFor } from "./Credentials.ts"
 import type { GatewayError } from "./Failure.ts"
 import type { Front } from "./Front.ts"
 import { downstream, upstreamHeaders } from "./Headers.ts"
-import { type Marks, markOpened, markSettled } from "./Marks.ts"
+import { type Marks, markConversation, markOpened, markSettled } from "./Marks.ts"
 import { Patience } from "./Patience.ts"
 import { makeReaders, watched } from "./Readers.ts"
 import { asRequest } from "./Shape.ts"
@@ -28,6 +28,7 @@ interface Understood {
   readonly options: RunOptions
   /** Prompt tokens that the context left out. */
   readonly leftOut: number
+  readonly named: Marks
 }
 
 const eventStream = "text/event-stream; charset=utf-8"
@@ -50,10 +51,12 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
   const { aliveEvery, quiet } = yield* Patience
   const readers = yield* makeReaders
 
-  const prepared = Effect.fnUntraced(function* (message: MessagesRequest, { caller, context }: Asked, owner: string) {
-    if (context === "off") return { message, changed: false, rawTokens: undefined, leftOut: 0 }
-    const { changed, rawTokens, request, tokens } = yield* contexts.prepare(message, { ...caller, owner })
-    return { message: request, changed, rawTokens, leftOut: changed ? Math.max(0, rawTokens - tokens) : 0 }
+  const prepared = Effect.fnUntraced(function* (message: MessagesRequest, asked: Asked, owner: string) {
+    if (asked.context === "off") return { message, changed: false, rawTokens: undefined, leftOut: 0, named: {} }
+    const by = { ...asked.caller, owner }
+    const { changed, conversation, rawTokens, request, tokens } = yield* contexts.prepare(message, by, asked)
+    const leftOut = changed ? Math.max(0, rawTokens - tokens) : 0
+    return { message: request, changed, rawTokens, leftOut, named: markConversation(conversation) }
   })
 
   const understood = Effect.fnUntraced(function* (
@@ -67,12 +70,14 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     const bytes = yield* readBody(request)
     const encoding = headers["content-encoding"]
     const body = yield* Effect.flatMap(decodeBody(bytes, encoding), parseBody)
-    const { changed, leftOut, message, rawTokens } = yield* prepared(yield* asRequest(body), asked, credentials.owner)
+    const context = yield* prepared(yield* asRequest(body), asked, credentials.owner)
+    const { changed, leftOut, message, named, rawTokens } = context
     const forward = { body: changed ? undefined : bytes, query: queryOf(request.url), scheme: credentials.scheme }
     return {
       message,
       asked,
       leftOut,
+      named,
       options: {
         requestId,
         headers: upstreamHeaders(headers),
@@ -88,13 +93,13 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     }
   })
 
-  const whole = ({ asked, leftOut, message, options }: Understood): Effect.Effect<Response, GatewayError> =>
+  const whole = ({ asked, leftOut, message, named, options }: Understood): Effect.Effect<Response, GatewayError> =>
     Effect.map(governor.run(message, asked.caller, options), (answer) => {
       const bytes = originalOf(answer.message) ?? encoder.encode(JSON.stringify(answer.message))
       const marks = markSettled(answer.settlement, answer.message, leftOut)
       return HttpServerResponse.uint8Array(bytes, {
         contentType: "application/json",
-        headers: { "request-id": answer.settlement.requestId, ...downstream(answer.headers), ...marks }
+        headers: { "request-id": answer.settlement.requestId, ...downstream(answer.headers), ...named, ...marks }
       })
     })
 
@@ -122,7 +127,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
 
   const stream = Effect.fnUntraced(function* (
     request: Request,
-    { asked, leftOut, message, options }: Understood,
+    { asked, leftOut, message, named, options }: Understood,
     requestId: string
   ): Effect.fn.Return<Response, GatewayError, Scope.Scope> {
     const scope = yield* Effect.scope
@@ -138,13 +143,15 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     if (Option.isNone(opened)) {
       return yield* streamed(request, waitingBytes(opening, streamOptions), {
         "request-id": requestId,
-        "x-sluice-request-id": requestId
+        "x-sluice-request-id": requestId,
+        ...named
       })
     }
     const pull = yield* streamBytes(opened.value, streamOptions)
     return yield* streamed(request, pull, {
       "request-id": requestId,
       ...downstream(opened.value.headers),
+      ...named,
       ...markOpened(opened.value, leftOut)
     })
   })

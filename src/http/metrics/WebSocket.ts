@@ -5,7 +5,7 @@ import { HttpRouter, type HttpServerRequest, HttpServerRespondable, HttpServerRe
 import { Socket } from "effect/socket"
 import { Tokens } from "../../access/Tokens.ts"
 import { Settings } from "../../Settings.ts"
-import { visitorOf } from "../Access.ts"
+import { fromHere, visitorOf } from "../Access.ts"
 import { Forbidden, InvalidRequest, TooManyListeners } from "../Problem.ts"
 import { Feed, type Frame, type Sink } from "./Feed.ts"
 
@@ -20,10 +20,6 @@ const tooSlow = new Socket.CloseEvent(1013, "too slow")
 const goingAway = new Socket.CloseEvent(1001, "shutting down")
 /** How long a dropped reader has to see the close code. */
 const grace = "5 seconds"
-
-/** Browsers let any page open a WebSocket to anywhere, and say where the page is from. */
-const fromHere = ({ headers: { host, origin } }: Request): boolean =>
-  origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
 
 const offered = /(?:^|,)\s*bearer\.([\w-]+)\s*(?:,|$)/
 
