@@ -5,7 +5,7 @@ import type { Layout, UpstreamBlock } from "./Layout.ts"
 import { currentRound, cutAtOrAfter, cutAtOrBefore } from "./Rounds.ts"
 import { boundHeavy, make, type SegmentMaker, total } from "./Segments.ts"
 import { longestBlock, shrinkContent } from "./Shrink.ts"
-import { gather } from "./Standing.ts"
+import { gather, within } from "./Standing.ts"
 import { superseded } from "./Superseded.ts"
 
 /** How far one compaction goes. */
@@ -19,6 +19,8 @@ export interface Plan {
   /** Tokens of all heavy, and of all light segments. */
   readonly heavyTokens: number
   readonly lightTokens: number
+  /** Tokens of what holds for the whole conversation. */
+  readonly standingTokens: number
 }
 
 export interface Bands {
@@ -145,7 +147,8 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
   const boundary = Math.max(layout.boundary, base + recentStart(source, plan))
   const segments = yield* segmentsUpTo({ source, plan, bands, maker }, boundary)
   const passed = retained.slice(Math.max(0, layout.boundary - base), boundary - base)
-  const standing = gather(layout.upcoming, passed, bands.agentTools)
+  const upcoming = gather(layout.upcoming, passed, bands.agentTools)
+  const standing = within(upcoming, (content) => source.tokens({ role: "user", content }) <= plan.standingTokens)
   const next: Layout = {
     upstream: null,
     boundary,
@@ -158,7 +161,7 @@ export const compact = Effect.fnUntraced(function* (source: Source, plan: Plan, 
     longTail: layout.longTail,
     rawTokens: layout.rawTokens + passed.reduce((sum, message) => sum + source.tokens(message), 0),
     standing,
-    upcoming: standing
+    upcoming
   }
   return next
 })

@@ -6,7 +6,7 @@ import type { Plan } from "./Compactor.ts"
  */
 export const plans = (room: number, recentMessages: number): ReadonlyArray<Plan> => {
   const tokens = (share: number) => Math.floor(room * share)
-  const segments = { heavyTokens: tokens(0.4), lightTokens: tokens(0.2) }
+  const segments = { heavyTokens: tokens(0.4), lightTokens: tokens(0.2), standingTokens: tokens(0.25) }
   const third = Math.ceil(recentMessages / 3)
   const lastResort = (chars: number, share: number): Plan => ({
     recentTokens: 0,
@@ -14,7 +14,8 @@ export const plans = (room: number, recentMessages: number): ReadonlyArray<Plan>
     freshMessages: 0,
     chars,
     heavyTokens: tokens(0.16 * share),
-    lightTokens: tokens(0.08 * share)
+    lightTokens: tokens(0.08 * share),
+    standingTokens: tokens(0.16 * share)
   })
   return [
     { ...segments, recentTokens: tokens(0.17), recentMessages, freshMessages: third, chars: 2_000 },

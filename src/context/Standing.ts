@@ -30,6 +30,8 @@ const mostAgents = 16
 const instructionChars = 220
 const pinnedChars = 2_000
 export const mostPinned = 10
+/** What every pin keeps at first where there is little room. */
+const leastPinnedChars = 200
 /** Longer prompts are pasted documents: their "never" is not the user's. */
 const ownWordsChars = 2_500
 
@@ -102,6 +104,29 @@ export const unpin = (standing: Standing, seq: number): Standing => ({
   ...standing,
   pinned: standing.pinned.filter((line) => line.seq !== seq)
 })
+
+const newerHalf = <T>(items: ReadonlyArray<T>): ReadonlyArray<T> => items.slice(Math.ceil(items.length / 2))
+
+/** A step smaller: the dearest last. Pins are shortened before the user's instructions go, and go after them. */
+const smaller = (standing: Standing): Standing => {
+  const { agents, files, instructions, pinned } = standing
+  const longest = pinned.reduce((most, { text }) => Math.max(most, text.length), 0)
+  if (files.length > 0) return { ...standing, files: newerHalf(files) }
+  if (agents.length > 0) return { ...standing, agents: newerHalf(agents) }
+  if (longest > leastPinnedChars) {
+    const chars = Math.max(leastPinnedChars, Math.ceil(longest / 2))
+    return { ...standing, pinned: pinned.map(({ seq, text }) => ({ seq, text: clip(text, chars) })) }
+  }
+  if (instructions.length > 0) return { ...standing, instructions: newerHalf(instructions) }
+  return { ...standing, pinned: newerHalf(pinned) }
+}
+
+/** As much of the state as fits, by what the model reads of it. */
+export const within = (standing: Standing, fits: (text: string) => boolean): Standing => {
+  let kept = standing
+  for (let text = standingText(kept); text !== "" && !fits(text); text = standingText(kept)) kept = smaller(kept)
+  return kept
+}
 
 /** As the model reads it; empty when there is nothing to say. */
 export const standingText = ({ agents, files, instructions, pinned }: Standing): string => {

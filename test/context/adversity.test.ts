@@ -27,6 +27,19 @@ const makeSummarizer = Summarizer.pipe(
 const limit = 14_000
 const minute = 60_000
 
+const small = {
+  conversation: "c",
+  estimator,
+  catalog,
+  objective: "dollars",
+  maxMessages: 60,
+  recentMessages: 12,
+  midMessages: 40,
+  agentTools: new Set(["Task"]),
+  segmentMessages: 8,
+  summaryWords: 80
+} as const
+
 /** What a caller may bring: marks of its own, of any lifetime, anywhere. */
 const shells: ReadonlyArray<Omit<Shell, "model">> = [
   { system: "You orchestrate." },
@@ -169,24 +182,7 @@ const play = Effect.fnUntraced(function* ({ blocks, ns, start, whimsical }: Play
     return { compact, reason: "a whim", savesNanoUsd: 0 }
   }
   const make = (layout?: Layout.Layout) =>
-    new ConversationContext(
-      {
-        conversation: "c",
-        estimator,
-        summarizer,
-        catalog,
-        objective: "dollars",
-        policy,
-        maxTokens: limit,
-        maxMessages: 60,
-        recentMessages: 12,
-        midMessages: 40,
-        agentTools: new Set(["Task"]),
-        segmentMessages: 8,
-        summaryWords: 80
-      },
-      layout
-    )
+    new ConversationContext({ ...small, summarizer, policy, maxTokens: limit }, layout)
   const history = mixed(ns, true)
   const saved = new Map<string, Segment>()
   let context = make()
@@ -258,6 +254,24 @@ describe("invariants 2 to 4, whatever comes together", () => {
           const ns = Array.from({ length: 60 }, (_, i) => (i * 7919 + start * 613) % 4_999)
           yield* play({ ns, whimsical, blocks, start })
         }
+      }
+    })
+  )
+
+  it.effect("in a small window that pins alone would fill", () =>
+    Effect.gen(function* () {
+      const summarizer = yield* makeSummarizer
+      const history = Array.from({ length: 61 }, (_, seq): StoredMessage => {
+        const content = `${seq} ${"always never words ".repeat(seq < 20 ? 120 : 10)}`
+        return { seq, role: seq % 2 === 0 ? "user" : "assistant", content, tokens: 0, createdAt: seq * 1_000 }
+      })
+      for (const maxTokens of [3_000, 6_000, 9_000]) {
+        const context = new ConversationContext({ ...small, summarizer, policy: decide, maxTokens })
+        context.append(history, "claude-sonnet-5-5")
+        for (const message of history.slice(0, 10)) context.restate((standing) => Standing.pin(standing, message))
+        const prepared = yield* context.prepare({ model: "claude-sonnet-5-5" })
+        assert.isAtMost(prepared.upperBound, maxTokens)
+        assert.strictEqual(context.layout.upcoming.pinned.length, 10)
       }
     })
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { gather, nothing, pin, standingText, unpin } from "../../src/context/Standing.ts"
+import { gather, nothing, pin, type Standing, standingText, unpin, within } from "../../src/context/Standing.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
 import type { Content, Role } from "../../src/domain/Message.ts"
 
@@ -50,4 +50,23 @@ describe("what holds for the whole conversation", () => {
   })
 
   it("is silent when there is nothing to say", () => assert.strictEqual(standingText(nothing), ""))
+
+  it("takes no more than its room: files and agents go first, pins are shortened, instructions and pins go last", () => {
+    const pins = [0, 1, 2].map((seq) => ({ seq, text: "word ".repeat(300) }))
+    const full: Standing = {
+      instructions: [{ seq: 1, text: "Never touch production." }],
+      agents: [{ seq: 2, name: "reviewer", id: "a1" }],
+      files: [{ seq: 3, path: "src/main.ts", written: true }],
+      pinned: pins
+    }
+    const fitted = (chars: number) => within(full, (text) => text.length <= chars)
+    assert.strictEqual(fitted(10_000), full)
+    const some = fitted(1_000)
+    assert.deepStrictEqual([some.files, some.agents, some.instructions], [[], [], full.instructions])
+    assert.deepStrictEqual(
+      some.pinned.map(({ seq }) => seq),
+      [0, 1, 2]
+    )
+    for (let chars = 0; chars < 2_000; chars += 50) assert.isAtMost(standingText(fitted(chars)).length, chars)
+  })
 })
