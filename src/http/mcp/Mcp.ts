@@ -102,9 +102,14 @@ export const layer = HttpRouter.use(
       )
     })
 
-    yield* router.add("POST", path, (request) =>
-      Effect.catchTag(asked(request), ["Unauthorized", "Forbidden", "InvalidRequest"], HttpServerRespondable.toResponse)
+    yield* router.add("*", path, (request) =>
+      request.method === "POST"
+        ? Effect.catchTag(
+            asked(request),
+            ["Unauthorized", "Forbidden", "InvalidRequest"],
+            HttpServerRespondable.toResponse
+          )
+        : onlyPost(request)
     )
-    yield* router.add("*", path, onlyPost)
   })
 )
