@@ -156,6 +156,7 @@ export class ConversationContext {
   /** What `prepare` would answer if it kept everything as it is, with what the policy would decide: changes nothing. */
   preview(shell: Shell): PreparedContext {
     this.window.render()
+    this.resume()
     const estimate = this.estimate(shell)
     const decision = this.options.policy(this.situation(shell, estimate))
     return { ...this.prepared(shell, estimate, decision), compaction: undefined }

@@ -35,7 +35,7 @@ const instructions = (keep: string): string =>
 type Known =
   | { readonly _tag: "Running" }
   | { readonly _tag: "Failed"; readonly upTo: number }
-  | { readonly _tag: "Ready"; readonly answer: Exclude<BlockAnswer, string> }
+  | { readonly _tag: "Ready"; readonly model: string; readonly answer: Exclude<BlockAnswer, string> }
 
 const reasonOf = (cause: Cause.Cause<Error>): string => {
   const error = Cause.squash(cause)
@@ -58,7 +58,7 @@ export const makeUpstream = Effect.fnUntraced(function* (options: UpstreamOption
 
   const ready = ({ shell, upTo }: BlockRequest, block: ContentBlock): Known => {
     const content = typeof block.content === "string" ? block.content : ""
-    return { _tag: "Ready", answer: { upTo, block, tokens: options.count(content, shell.model) } }
+    return { _tag: "Ready", model: shell.model, answer: { upTo, block, tokens: options.count(content, shell.model) } }
   }
 
   const work = ({ instructions, messages, request }: Job) =>
@@ -93,7 +93,8 @@ export const makeUpstream = Effect.fnUntraced(function* (options: UpstreamOption
       const found = known.get(request.conversation)
       if (found?._tag === "Running") return "pending"
       if (found?._tag === "Failed" && found.upTo === request.upTo) return "unavailable"
-      if (found?._tag !== "Ready") return ask(request)
+      // A block is signed for the model that made it.
+      if (found?._tag !== "Ready" || found.model !== request.shell.model) return ask(request)
       known.delete(request.conversation)
       return found.answer
     })

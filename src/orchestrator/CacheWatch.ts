@@ -14,8 +14,6 @@ export interface Watched {
   readonly conversation: string
   readonly model: Model
   readonly prepared: PreparedContext
-  /** It has other bytes than before, for a reason that is known, besides a compaction. */
-  readonly rewritten: boolean
   readonly message: AssistantMessage
   readonly settlement: Settlement
   /** Milliseconds since the epoch, when it was sent. */
@@ -74,7 +72,13 @@ export class CacheWatch {
     return this.last.get(conversation)?.messageId ?? null
   }
 
-  observe({ at, conversation, message, model, prepared, rewritten, settlement }: Watched): Event | undefined {
+  /** What was sent since has other bytes, for a reason that is known: the next request may miss. */
+  expectsNothing(conversation: string): void {
+    const last = this.last.get(conversation)
+    if (last !== undefined) this.last.set(conversation, { ...last, tokens: 0 })
+  }
+
+  observe({ at, conversation, message, model, prepared, settlement }: Watched): Event | undefined {
     if (settlement.cache !== "miss" || settlement.partial) return undefined
     const { cacheControl, system, tools } = prepared
     const isLong = cacheControl?.ttl === "1h"
@@ -88,7 +92,7 @@ export class CacheWatch {
     }
     const before = this.last.get(conversation)
     this.last.set(conversation, now)
-    if (before === undefined || prepared.compaction !== undefined || rewritten) return undefined
+    if (before === undefined || prepared.compaction !== undefined) return undefined
     const { cacheRead } = settlement.usage
     const { cacheRead: read, cacheWrite1h, cacheWrite5m } = model.prices
     if (before.tokens < 2 * model.minCacheableTokens || cacheRead >= before.tokens * enough) return undefined

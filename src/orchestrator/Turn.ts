@@ -45,8 +45,6 @@ interface Answer {
 
 interface Asked {
   readonly prepared: PreparedContext
-  /** Upstream had refused the history: it was asked again with another one. */
-  readonly rewritten: boolean
   readonly answer: Answer
 }
 
@@ -141,10 +139,10 @@ export const makeTurns = (deps: TurnDeps) => {
     return { message, seq: seq ?? 0, settlement: yield* stream.settlement } satisfies Answer
   }, Effect.scoped)
 
-  const watched = (turn: Turn, { answer, prepared, rewritten }: Asked, at: number) => {
+  const watched = (turn: Turn, { answer, prepared }: Asked, at: number) => {
     const { conversation, model } = turn
     const { message, settlement } = answer
-    const miss = watch.observe({ conversation: conversation.id, model, prepared, rewritten, message, settlement, at })
+    const miss = watch.observe({ conversation: conversation.id, model, prepared, message, settlement, at })
     return miss === undefined ? Effect.void : deps.events.publish(miss)
   }
 
@@ -159,10 +157,13 @@ export const makeTurns = (deps: TurnDeps) => {
         `Upstream refused the history of ${id}; it is sent once more without thinking and without a block of its own: ${error.message}`
       )
       const again = yield* context.prepare(id, shell)
-      return { prepared: again, rewritten: true, answer: yield* ask(turn, again) }
+      watch.expectsNothing(id)
+      return { prepared: again, answer: yield* ask(turn, again) }
     })
-    const asked = yield* Effect.map(ask(turn, prepared), (answer) => ({ prepared, rewritten: false, answer })).pipe(
-      Effect.catchTag("ClaudeError", repaired)
+    const asked = yield* Effect.map(ask(turn, prepared), (answer) => ({ prepared, answer })).pipe(
+      Effect.catchTag("ClaudeError", repaired),
+      // The next request has other bytes than the last one that upstream answered.
+      Effect.onError(() => Effect.sync(() => prepared.compaction !== undefined && watch.expectsNothing(id)))
     )
     yield* watched(turn, asked, at)
     const { settlement } = asked.answer

@@ -154,6 +154,28 @@ describe("upstream condenses the history", () => {
     )
   })
 
+  it.effect("a block that one model made is not sent to another", () => {
+    const models: Array<string> = []
+    return Effect.gen(function* () {
+      const context = yield* makeContext()
+      context.append(stored(8).slice(0, 9), shell.model)
+      yield* context.prepare(shell)
+      yield* settle
+      const other = { ...shell, model: "claude-opus-5-5" }
+      assert.deepStrictEqual((yield* context.prepare(other)).betas, [])
+      yield* settle
+      assert.deepStrictEqual((yield* context.prepare(other)).betas, [compactionBeta])
+      assert.deepStrictEqual(models, [shell.model, other.model])
+    }).pipe(
+      Effect.provide(
+        withCompactor((history) => {
+          models.push(history.shell.model)
+          return Effect.succeed(block)
+        })
+      )
+    )
+  })
+
   it.effect("a compactor that breaks counts as one that failed", () =>
     Effect.gen(function* () {
       const context = yield* makeContext()

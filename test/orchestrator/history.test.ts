@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ClaudeError, Rejected } from "../../src/claude/ClaudeError.ts"
+import { ContextManager } from "../../src/context/ContextManager.ts"
 import { hasThinking } from "../../src/context/Shrink.ts"
 import type { Event } from "../../src/domain/Event.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
@@ -138,6 +139,22 @@ describe("a prompt cache that should have served", () => {
       const id = yield* conversation
       assert.deepStrictEqual(yield* missesDuring(Effect.andThen(send(id, "one"), send(id, "two"))), [])
       assert.strictEqual(stage.upstream.requests.length, 3)
+    }).pipe(Effect.provide(stage.layer))
+  })
+
+  it.effect("is not missed behind a compaction whose request failed", () => {
+    const stage = makeStage({ maxContextMessages: 4, recentMessagesFull: 2 })
+    stage.upstream.reply = (_, n) =>
+      n === 2
+        ? refusal("max_tokens: must be greater than 0")
+        : answer("fine", { usage: usage(n === 1 ? 5_000 : 0, 5_000) })
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      yield* send(id, "one")
+      yield* send(id, "two")
+      const failed = Effect.flip(send(id, "three"))
+      assert.deepStrictEqual(yield* missesDuring(Effect.andThen(failed, send(id, "four"))), [])
+      assert.strictEqual((yield* ContextManager.use((context) => context.stats(id))).compactions, 1)
     }).pipe(Effect.provide(stage.layer))
   })
 
