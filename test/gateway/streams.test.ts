@@ -177,17 +177,33 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
     it.effect("keeps its connection alive with comments, then goes on", () =>
       Effect.gen(function* () {
         const tap = yield* Wiretap
+        let answer: () => void = () => undefined
         tap.reply.current = (response) => {
-          setTimeout(() => {
+          answer = () => {
+            answer = () => undefined
             response.writeHead(200, { "content-type": "text/event-stream" })
             response.end(frames.join(""))
-          }, 200)
+          }
         }
-        const { headers, status, text } = yield* post(body({ stream: true }))
-        assert.strictEqual(status, 200)
+        const { gateway } = yield* Addresses
+        const text = yield* Effect.promise(async () => {
+          const response = await fetch(`${gateway}/v1/messages`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify(body({ stream: true }))
+          })
+          assert.strictEqual(response.status, 200)
+          assert.match(response.headers.get("x-sluice-request-id") ?? "", /^req_/)
+          let read = ""
+          const decoder = new TextDecoder()
+          for await (const chunk of response.body ?? []) {
+            read += decoder.decode(chunk, { stream: true })
+            if (read.split("\n\n").length > 2) answer()
+          }
+          return read
+        })
         assert.match(text, /^(: waiting for a turn\n\n){2,}event: message_start\n/)
         assert.strictEqual(text.replace(/^(: .*\n\n)+/, ""), frames.join(""))
-        assert.match(headers.get("x-sluice-request-id") ?? "", /^req_/)
       })
     )
 
