@@ -15,7 +15,7 @@ const standing = (message: StoredMessage, chars: number): number => {
   return 1 + (prose ? 0.2 : 0) + (prose && message.role === "user" ? 0.2 : 0) - 0.2 * length
 }
 
-interface Ranked {
+export interface Ranked {
   readonly message: StoredMessage
   readonly match: Match
   readonly score: number
@@ -34,19 +34,28 @@ const byRank = (a: Ranked, b: Ranked): number =>
 
 const answers = (match: Match, { terms }: Wanted): boolean => (terms.length > 0 ? match.words > 0 : match.exact > 0)
 
+/** The messages that hold the query, each with how well it does. */
+export const scored = (
+  messages: ReadonlyArray<StoredMessage>,
+  wanted: Wanted,
+  weights: Weights,
+  chars: number
+): ReadonlyArray<Ranked> => messages.map(rank(wanted, weights, chars)).filter(({ match }) => answers(match, wanted))
+
+/** The best of them, best first. */
+export const best = (found: ReadonlyArray<Ranked>, limit: number): ReadonlyArray<Found> =>
+  found
+    .toSorted(byRank)
+    .slice(0, limit)
+    .map(({ match, message: { createdAt, role, seq } }) => ({ seq, role, createdAt, excerpt: match.excerpt }))
+
 /** The messages that hold the query, best first: as it stands, then the most telling words close together. */
 export const ranked = (
   messages: ReadonlyArray<StoredMessage>,
   wanted: Wanted,
   weights: Weights,
   { chars, limit }: { readonly limit: number; readonly chars: number }
-): ReadonlyArray<Found> =>
-  messages
-    .map(rank(wanted, weights, chars))
-    .filter(({ match }) => answers(match, wanted))
-    .sort(byRank)
-    .slice(0, limit)
-    .map(({ match, message: { createdAt, role, seq } }) => ({ seq, role, createdAt, excerpt: match.excerpt }))
+): ReadonlyArray<Found> => best(scored(messages, wanted, weights, chars), limit)
 
 /** How messages begin, for those who asked for no words. */
 export const beginnings = (messages: ReadonlyArray<StoredMessage>, chars: number): ReadonlyArray<Found> =>

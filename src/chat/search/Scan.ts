@@ -3,7 +3,7 @@ import type { StoredMessage } from "../../domain/Conversation.ts"
 import type { ChatRepo } from "../ChatRepo.ts"
 import { bestPassage, readable, type Wanted, wantedOf } from "../excerpt.ts"
 import { Following, isAbout } from "./Mentions.ts"
-import { beginnings, ranked, weightOf } from "./Ranking.ts"
+import { beginnings, best, scored, weightOf } from "./Ranking.ts"
 import { type Bounds, boundsOf, readsForward, type SearchQuery, type SearchResult } from "./SearchQuery.ts"
 
 const pageSize = 1_000
@@ -29,22 +29,33 @@ const matching = (all: ReadonlyArray<StoredMessage>, query: SearchQuery, agentTo
   })
 }
 
-/** Messages that are read in one go: others get their turn between two of these. */
-const slice = 32
+/** Messages, and characters, that are read in one go: others get their turn between two of these. */
+const mostMessages = 32
+const mostChars = 200_000
+
+function* slicesOf(messages: ReadonlyArray<StoredMessage>) {
+  let [from, chars] = [0, 0]
+  for (const [index, { content }] of messages.entries()) {
+    chars += readable(content).length
+    if (index + 1 - from < mostMessages && chars < mostChars) continue
+    yield messages.slice(from, index + 1)
+    ;[from, chars] = [index + 1, 0]
+  }
+  yield messages.slice(from)
+}
 
 /** Applies `read` to all of them, some at a time. */
-const inSlices = <A>(
+const inSlices = Effect.fnUntraced(function* <A>(
   messages: ReadonlyArray<StoredMessage>,
   read: (some: ReadonlyArray<StoredMessage>) => ReadonlyArray<A>
-): Effect.Effect<ReadonlyArray<A>> =>
-  Effect.gen(function* () {
-    const all: Array<A> = []
-    for (let at = 0; at < messages.length; at += slice) {
-      if (at > 0) yield* Effect.yieldNow
-      for (const one of read(messages.slice(at, at + slice))) all.push(one)
-    }
-    return all
-  })
+) {
+  const all: Array<A> = []
+  for (const some of slicesOf(messages)) {
+    for (const one of read(some)) all.push(one)
+    yield* Effect.yieldNow
+  }
+  return all
+})
 
 /** For each term whether the message holds it. */
 const holds =
@@ -74,11 +85,8 @@ export const searchIn = Effect.fnUntraced(function* (
     return { found: beginnings(chosen.slice(0, query.limit), query.chars), unsearched: 0 } satisfies SearchResult
   }
   const weights = yield* weightsIn(messages, wanted)
-  // The best of all are among the best of each slice.
-  const best = yield* inSlices(messages, (some) => ranked(some, wanted, weights, query).map(({ seq }) => seq))
-  const seqs = new Set(best)
-  const candidates = messages.filter(({ seq }) => seqs.has(seq))
-  return { found: ranked(candidates, wanted, weights, query), unsearched: 0 } satisfies SearchResult
+  const found = yield* inSlices(messages, (some) => scored(some, wanted, weights, query.chars))
+  return { found: best(found, query.limit), unsearched: 0 } satisfies SearchResult
 })
 
 /** Reads the whole conversation, every time. */
