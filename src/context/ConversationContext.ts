@@ -16,6 +16,7 @@ import { requestOf } from "./Prepared.ts"
 import { ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
 import { preparedOf } from "./preparedOf.ts"
 import { Rhythm } from "./Rhythm.ts"
+import { isCut } from "./Rounds.ts"
 import { gather, type Standing, standingText } from "./Standing.ts"
 import type { Summarizer } from "./Summarizer.ts"
 import type { BlockAnswer } from "./Summary.ts"
@@ -185,7 +186,7 @@ export class ConversationContext {
   private askUpstream(shell: Shell): Effect.Effect<BlockAnswer> {
     const { agentTools, conversation, summarizer } = this.options
     const { full, layout } = this.window
-    const turn = full.findLastIndex((m, i) => startsTurn(m) && full[i - 1]?.role === "assistant")
+    const turn = full.findLastIndex((m, i) => startsTurn(m) && full[i - 1]?.role === "assistant" && isCut(full, i))
     const upTo = full[turn]?.seq
     if (summarizer.block === undefined || upTo === undefined) return Effect.succeed("unavailable")
     return summarizer.block({

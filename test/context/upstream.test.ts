@@ -154,6 +154,33 @@ describe("upstream condenses the history", () => {
     )
   })
 
+  it.effect("is not asked for a history that ends in a call without its result", () => {
+    const asked: Array<CompactHistory> = []
+    return Effect.gen(function* () {
+      const context = yield* makeContext()
+      const history = stored(6).slice(0, 11)
+      const interrupted = history.map((message) =>
+        message.seq === 9
+          ? { ...message, content: [{ type: "tool_use", id: "toolu_1", name: "Bash", input: {} }] }
+          : message
+      )
+      context.append(interrupted, shell.model)
+      yield* context.prepare(shell)
+      yield* settle
+      assert.deepStrictEqual(
+        asked.map(({ messages }) => messages.length),
+        [8]
+      )
+    }).pipe(
+      Effect.provide(
+        withCompactor((history) => {
+          asked.push(history)
+          return Effect.succeed(block)
+        })
+      )
+    )
+  })
+
   it.effect("a block that one model made is not sent to another", () => {
     const models: Array<string> = []
     return Effect.gen(function* () {
