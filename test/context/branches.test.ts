@@ -60,4 +60,25 @@ describe("conversations of clients that send their whole history", () => {
       assert.notStrictEqual(branches.seat({ ...owner, agent: "b" }, [said(0, megabyte)]), other)
     })
   )
+
+  it.effect("are shown by their name to those they belong to, as long as they are known", () =>
+    Effect.gen(function* () {
+      const branches = yield* makeBranches
+      const mine = branches.seat(owner, [said(0, 10)])
+      const forked = branches.seat(owner, [said(0, 10), said(1, 10)])
+      branches.seat(owner, [said(0, 10), said(3, 10)])
+      const shown = (tenant: string | null, of: string | null) => branches.known(mine.id, { tenant, owner: of })
+      assert.strictEqual(forked.id, mine.id)
+      assert.deepStrictEqual(
+        shown("t", "o").map(({ messages }) => messages.length),
+        [2, 2]
+      )
+      for (const reader of [shown(null, null), shown("t", null), shown(null, "o")]) assert.lengthOf(reader, 2)
+      for (const reader of [shown("u", "o"), shown("t", "p"), shown(null, "p"), shown("u", null)]) {
+        assert.lengthOf(reader, 0)
+      }
+      for (let n = 0; n < 130; n++) branches.seat({ ...owner, agent: `c${n}` }, [said(0, 512 * 1024)])
+      assert.lengthOf(shown(null, null), 0)
+    })
+  )
 })

@@ -9,7 +9,11 @@ import { Database } from "../../src/chat/Database.ts"
 import * as SimulatorServer from "../../src/testing/SimulatorServer.ts"
 import { Addresses, model, post, type Reply, send, tapped, Wiretap } from "./world.ts"
 
-const tokens = { acme: "token-of-acme-0123456789", other: "token-of-other-0123456789" }
+const tokens = {
+  default: "token-of-default-0123456789",
+  acme: "token-of-acme-0123456789",
+  other: "token-of-other-0123456789"
+}
 
 const settings = {
   gatewayTokens: new Map(Object.entries(tokens).map(([name, token]) => [name, Redacted.make(token)])),
@@ -177,7 +181,29 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
         const { name } = yield* talk(2, "off")
         const query = { conversation: name, query: "winch" }
         assert.include((yield* recall("sk-ant-mine", query)).text, "KX-7731-QUARTZ")
-        for (const token of ["sk-ant-other", tokens.acme]) assert.isTrue((yield* recall(token, query)).isError)
+        for (const token of ["sk-ant-other", tokens.acme, tokens.default])
+          assert.isTrue((yield* recall(token, query)).isError)
+      })
+    )
+
+    it.effect("is looked for where it was condensed, whatever else begins alike, and when it was sent", () =>
+      Effect.gen(function* () {
+        yield* relayed
+        const talk = yield* makeTalk(tokens.other)
+        let turns = 0
+        let told = yield* talk(turns, "on")
+        while (!isCondensed(told.request)) told = yield* talk(++turns, "on")
+        const aside = yield* post(
+          { model, max_tokens: 10, messages: [question(0), { role: "assistant", content: "So?" }, question(1)] },
+          { "x-api-key": tokens.other }
+        )
+        assert.strictEqual(aside.headers.get("x-sluice-conversation"), told.name)
+        const found = (times: object) =>
+          Effect.map(recall(tokens.other, { conversation: told.name, query: "winch", ...times }), ({ text }) =>
+            text.includes("KX-7731-QUARTZ")
+          )
+        assert.isTrue(yield* found({ from_time: "2000-01-01" }))
+        assert.isFalse(yield* found({ to_time: "2000-01-01" }))
       })
     )
 
