@@ -33,7 +33,10 @@ export interface Decision {
   readonly reason: string
   /** The reason's kind, of a compaction; without it, `other`. */
   readonly cause?: CompactionCause
-  /** What compacting now is expected to save over the rest of the conversation, in nano-dollars; negative: it costs. */
+  /**
+   * What compacting now is (or would be) expected to save over the rest of the conversation, in nano-dollars; negative:
+   * it costs. 0 where nothing is known yet.
+   */
   readonly savesNanoUsd: number
 }
 
@@ -80,7 +83,7 @@ export const decide = (s: Situation): Decision => {
     reason,
     savesNanoUsd: savings(s, s.floorTokens(), cold)
   })
-  const keep = (reason: string): Decision => ({ compact: false, reason, savesNanoUsd: 0 })
+  const keep = (reason: string, savesNanoUsd = 0): Decision => ({ compact: false, reason, savesNanoUsd })
   if (s.upperBound > s.limit) return compact("limit", `${s.upperBound} tokens (upper bound) would exceed ${s.limit}`)
   if (s.fullMessages > s.maxMessages)
     return compact("messages", `${s.fullMessages} full messages exceed ${s.maxMessages}`)
@@ -88,18 +91,19 @@ export const decide = (s: Situation): Decision => {
   const floor = s.floorTokens()
   const share = s.tokens === 0 ? 0 : 1 - floor / s.tokens
   if (cold && share > worthwhile) return compact("cold", `the prompt cache is cold (idle for ${seconds(idle)} s)`)
+  const saved = savings(s, floor, cold)
   if (s.objective === "tokens") {
     return share > worthwhileForTokens
       ? compact("share", `it removes ${Math.round(share * 100)} % of the tokens`)
-      : keep(`it would remove only ${Math.round(share * 100)} % of the tokens`)
+      : keep(`it would remove only ${Math.round(share * 100)} % of the tokens`, saved)
   }
   const paid = s.excessNanoUsd + excessOf(s)
   const price = rewriteCost(s, floor)
-  if (share > worthwhile && paid > price && savings(s, floor, cold) > 0) {
+  if (share > worthwhile && paid > price && saved > 0) {
     return compact(
       "price",
       `reading on has cost ${dollars(paid)} since the last compaction, and one costs ${dollars(price)}`
     )
   }
-  return keep(cold ? "the cache is cold, but there is little to condense" : "the cached prefix is kept")
+  return keep(cold ? "the cache is cold, but there is little to condense" : "the cached prefix is kept", saved)
 }

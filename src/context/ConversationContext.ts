@@ -80,6 +80,11 @@ export class ConversationContext {
     return this.window.retainedFrom
   }
 
+  /** Tokens of the messages in memory. */
+  get heldTokens(): number {
+    return this.window.heldTokens
+  }
+
   /** Number of the next message. */
   get next(): number {
     return this.window.next

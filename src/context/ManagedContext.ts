@@ -47,7 +47,8 @@ export const makeManaged = Effect.gen(function* () {
   const held = new LRUCache<string, Held>({
     max: heldConversations,
     maxSize: heldBytes,
-    sizeCalculation: ({ context }) => Math.min(heldBytes, ownBytes + bytesPerToken * context.rhythm.lastTokens)
+    sizeCalculation: ({ context }) =>
+      Math.min(heldBytes, ownBytes + bytesPerToken * Math.max(context.rhythm.lastTokens, context.heldTokens))
   })
   const outlook = new Outlook()
   const bare: Shell = { model: settings.orchestratorModel }

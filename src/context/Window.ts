@@ -18,6 +18,8 @@ export class Window {
   private rendered: number
   /** Tokens of the messages from the boundary on, had they been sent in full. */
   rawTokens = 0
+  /** Tokens of all messages that are in memory. */
+  heldTokens = 0
   private readonly weigh: Weigh
 
   constructor(layout: Layout.Layout, weigh: Weigh) {
@@ -80,7 +82,9 @@ export class Window {
     for (const message of messages) {
       if (message.seq !== this.next) continue
       this.retained.push(message)
-      if (message.seq >= this.layout.boundary) this.rawTokens += this.weigh(message, model)
+      const tokens = this.weigh(message, model)
+      this.heldTokens += tokens
+      if (message.seq >= this.layout.boundary) this.rawTokens += tokens
     }
   }
 
@@ -99,6 +103,7 @@ export class Window {
   /** Drops from memory what only segments stand for now. */
   forget(model: string): void {
     this.retained = this.retained.filter((message) => message.seq >= this.retainedFrom)
+    this.heldTokens = this.retained.reduce((sum, message) => sum + this.weigh(message, model), 0)
     this.rawTokens = this.retained
       .filter((message) => message.seq >= this.layout.boundary)
       .reduce((sum, message) => sum + this.weigh(message, model), 0)

@@ -25,6 +25,14 @@ export interface WrittenOptions {
 const remembered = 2_000
 const waiting = 200
 const patience = "60 seconds"
+/** A run that failed once is tried again when it is asked for again, at its next compaction. */
+const tries = 2
+
+interface Job {
+  readonly request: SummaryRequest
+  readonly failures: number
+}
+
 /** Characters of one block and of all: a run of twenty messages stays within about 12,000 tokens. */
 const blockChars = 1_500
 const sourceChars = 40_000
@@ -84,26 +92,34 @@ const compose = (request: SummaryRequest, written: WrittenSummary, options: Writ
  */
 export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions) {
   const ready = new LRUCache<string, WrittenSummary>({ max: remembered })
-  const asked = new LRUCache<string, true>({ max: remembered })
-  const jobs = yield* Queue.dropping<SummaryRequest>(waiting)
+  /** Runs that wait or are being written, and how often others were tried in vain. */
+  const asked = new LRUCache<string, "waiting" | number>({ max: remembered })
+  const jobs = yield* Queue.dropping<Job>(waiting)
 
-  /** What finds no place in the queue may be asked for again. */
+  /** What finds no place in the queue may be asked for again; what the model failed at, once more. */
   const enqueue = (request: SummaryRequest): void => {
     const key = keyOf(request)
-    if (!asked.has(key) && Queue.offerUnsafe(jobs, request)) asked.set(key, true)
+    const state = asked.get(key) ?? 0
+    if (state !== "waiting" && state < tries && Queue.offerUnsafe(jobs, { request, failures: state })) {
+      asked.set(key, "waiting")
+    }
   }
 
-  const write = Effect.fnUntraced(
-    function* (request: SummaryRequest) {
-      const { conversation, messages } = request
-      const written = yield* options.writer.write({ conversation, source: sourceOf(messages), words: options.words })
-      ready.set(keyOf(request), written)
-    },
-    Effect.timeout(patience),
-    Effect.catch((error) => Effect.logDebug(`Summary not written by the model: ${error.message}`)),
-    // One summary that breaks must not end all others.
-    Effect.catchDefect((defect) => Effect.logWarning("A summary could not be written.", defect))
-  )
+  const write = ({ failures, request }: Job) => {
+    const { conversation, messages } = request
+    const failed = Effect.sync(() => asked.set(keyOf(request), failures + 1))
+    return options.writer.write({ conversation, source: sourceOf(messages), words: options.words }).pipe(
+      Effect.timeout(patience),
+      Effect.map((written) => ready.set(keyOf(request), written)),
+      Effect.catch((error) =>
+        Effect.andThen(failed, Effect.logDebug(`Summary not written by the model: ${error.message}`))
+      ),
+      // One summary that breaks must not end all others.
+      Effect.catchDefect((defect) =>
+        Effect.andThen(failed, Effect.logWarning("A summary could not be written.", defect))
+      )
+    )
+  }
 
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(jobs), write)))
 

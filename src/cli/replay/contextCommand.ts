@@ -82,7 +82,9 @@ const explanation = (prepared: PreparedContext): string => {
   const { compact, reason, savesNanoUsd } = prepared.decision
   const saves = `${savesNanoUsd < 0 ? "costs" : "saves"} about $${(Math.abs(savesNanoUsd) / 1e9).toFixed(4)}`
   return [
-    compact ? `Compacted: ${reason}. Expected over the rest of the conversation: ${saves}.` : `Kept: ${reason}.`,
+    compact
+      ? `Compacted: ${reason}. Expected over the rest of the conversation: ${saves}.`
+      : `Kept: ${reason}. Compacting now, over the rest of the conversation: ${saves}.`,
     ...["old", "mid", "recent"].map((band) => bandLine(prepared, band)),
     `breakpoints: ${prepared.breakpoints.join(", ")}`
   ].join("\n")
@@ -96,9 +98,9 @@ export const run = ({ at, explain, json, model, path, prefixTokens }: ContextArg
     const [transcript] = transcripts
     if (transcript === undefined) return yield* new TranscriptError({ message: `${file} holds no messages.` })
     const end = Option.getOrElse(at, () => transcript.messages.length)
-    if (end > transcript.messages.length) {
+    if (end < 1 || end > transcript.messages.length) {
       return yield* new TranscriptError({
-        message: `--at ${end} is past the end: ${file} holds ${transcript.messages.length} messages.`
+        message: `--at ${end} is not a number of messages: ${file} holds ${transcript.messages.length}, so --at takes 1 to ${transcript.messages.length}.`
       })
     }
     const prepared = yield* contextAt(transcript, end, Option.getOrUndefined(model), prefixTokens)

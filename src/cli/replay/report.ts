@@ -57,7 +57,7 @@ const skipped = (lines: ReplayResult["skippedLines"]): ReadonlyArray<string> =>
   lines.length === 0
     ? []
     : [
-        `${count(lines.length)} lines skipped:`,
+        `${count(lines.length)} ${lines.length === 1 ? "line" : "lines"} skipped:`,
         ...lines.slice(0, mostSkipped).map(({ file, line, reason }) => `  ${file}:${line}: ${reason}`),
         ...(lines.length > mostSkipped ? [`  … and ${count(lines.length - mostSkipped)} more (--json lists all)`] : [])
       ]
