@@ -190,7 +190,12 @@ export const searchSuite = (it: Vitest.MethodsNonLive<ChatRepo | MessageSearch>)
       const run = () => Effect.map(tool.run({ query: "production" }, { ...toolContext, conversation: id }), String)
       const before = yield* run()
       yield* ChatRepo.use((repo) =>
-        repo.append(id, [calls("r", "recall_history", { query: "production" }), returns("r", before)])
+        repo.append(id, [
+          calls("r", "recall_history", { query: "production" }),
+          returns("r", before),
+          calls("m", "mcp__sluice__recall_history", { query: "production" }),
+          returns("m", before)
+        ])
       )
       assert.strictEqual(yield* run(), before)
     })

@@ -250,4 +250,27 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
       })
     )
   })
+
+  it.layer(tapped({ settings: { ...settings, gatewayRecall: true } }))("GATEWAY_RECALL=on", (it) => {
+    it.effect("names the conversations of everybody who does not say otherwise", () =>
+      Effect.gen(function* () {
+        const messages = Array.from({ length: 61 }, (_, n) =>
+          n % 2 === 0 ? question(n) : { role: "assistant", content: `Answer ${n}` }
+        )
+        const asked = (conversation: string, headers: Record<string, string>) =>
+          post(
+            { model, max_tokens: 10, messages },
+            { "x-api-key": tokens.acme, "x-sluice-conversation": conversation, ...headers }
+          )
+        const { headers } = yield* asked("a", {})
+        assert.include(opening(yield* sent), String(headers.get("x-sluice-conversation")))
+        yield* asked("b", { "x-sluice-recall": "off" })
+        assert.isTrue(isCondensed(yield* sent))
+        assert.notInclude(opening(yield* sent), "recall_history")
+        const unmanaged = yield* asked("c", { "x-sluice-context": "off" })
+        assert.isNull(unmanaged.headers.get("x-sluice-conversation"))
+        assert.deepStrictEqual((yield* sent).messages, messages)
+      })
+    )
+  })
 })
