@@ -71,7 +71,8 @@ const play = Effect.fnUntraced(function* (
   maxTokens: number,
   shell: Shell,
   restartEvery = 7,
-  policy: typeof decide = decide
+  policy: typeof decide = decide,
+  nameOf: (request: number) => string | undefined = () => undefined
 ) {
   const summarizer = yield* makeSummarizer
   const before = JSON.stringify(history)
@@ -80,12 +81,18 @@ const play = Effect.fnUntraced(function* (
   let compactions = 0
   for (const [request, point] of requestPoints(history).entries()) {
     context.append(history.slice(context.next, point), shell.model)
+    context.recallAs = nameOf(request)
     const prepared = yield* context.prepare(shell)
     assert.isAtMost(prepared.upperBound, maxTokens)
     legal(prepared)
     const now = bytes(prepared)
     if (prepared.compaction === undefined) assert.deepStrictEqual(now.slice(0, previous.length), previous)
-    else compactions++
+    else {
+      compactions++
+      const name = nameOf(request)
+      const isNamed = now[0]?.includes(`conversation \\"${name}\\"`) === true
+      assert.strictEqual(isNamed, name !== undefined && context.layout.segments.length > 0)
+    }
     assert.strictEqual(prepared.rawMessages, point)
     const covered = prepared.entries.map((entry) => [entry.from, entry.to])
     assert.deepStrictEqual(
@@ -144,6 +151,15 @@ describe("invariants 1 to 4", () => {
       return Effect.asVoid(play(historyOf(ns), limit, shell, every + 1, whim))
     },
     { arbitrary: { runs: 80 } }
+  )
+
+  it.effect("hold for a context that names its conversation, whatever each request wishes", () =>
+    Effect.gen(function* () {
+      const ns = Array.from({ length: 900 }, (_, i) => (i * 7919) % 4_999)
+      const name = (request: number) => (request % 3 < 2 ? `gw_${"0a".repeat(12)}` : undefined)
+      const never = Number.MAX_SAFE_INTEGER
+      assert.isAbove(yield* play(historyOf(ns), limit, shell, never, decide, name), 20)
+    })
   )
 
   it.effect("hold on a long generated history that compacts many times", () =>
