@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Effect, Fiber, Option, Scope, Stream } from "effect"
+import { Effect, Option, Scope, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { StatelessContexts } from "../../context/StatelessContexts.ts"
 import type { MessagesRequest } from "../../domain/MessagesRequest.ts"
@@ -13,7 +13,7 @@ import type { GatewayError } from "./Failure.ts"
 import type { Front } from "./Front.ts"
 import { downstream, upstreamHeaders } from "./Headers.ts"
 import { type Marks, markConversation, markOpened, markSettled } from "./Marks.ts"
-import { Patience } from "./Patience.ts"
+import { inTime, Patience } from "./Patience.ts"
 import { makeReaders, watched } from "./Readers.ts"
 import { asRequest } from "./Shape.ts"
 import { type BytesPull, type Opening, streamBytes, waitingBytes } from "./StreamBytes.ts"
@@ -139,7 +139,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     )
     const exit = opening.pollUnsafe()
     const opened: Option.Option<GovernedStream> =
-      exit === undefined ? yield* Effect.timeoutOption(Fiber.join(opening), quiet) : Option.some(yield* exit)
+      exit === undefined ? yield* inTime(opening, quiet) : Option.some(yield* exit)
     if (Option.isNone(opened)) {
       return yield* streamed(request, waitingBytes(opening, streamOptions), {
         "request-id": requestId,
