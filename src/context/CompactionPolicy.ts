@@ -99,11 +99,8 @@ export const decide = (s: Situation): Decision => {
   }
   const paid = s.excessNanoUsd + excessOf(s)
   const price = rewriteCost(s, floor)
-  if (share > worthwhile && paid > price && saved > 0) {
-    return compact(
-      "price",
-      `reading on has cost ${dollars(paid)} since the last compaction, and one costs ${dollars(price)}`
-    )
-  }
-  return keep(cold ? "the cache is cold, but there is little to condense" : "the cached prefix is kept", saved)
+  const balance = `reading on has cost ${dollars(paid)} since the last compaction, and one costs ${dollars(price)}`
+  if (share > worthwhile && paid > price && saved > 0) return compact("price", balance)
+  if (cold || share <= worthwhile) return keep("there is little to condense", saved)
+  return keep(paid > price ? "it is not expected to pay any more" : `the cached prefix serves: ${balance}`, saved)
 }
