@@ -3,7 +3,6 @@ import { LRUCache } from "lru-cache"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { Event } from "../domain/Event.ts"
-import { nanoUsd } from "../domain/Money.ts"
 import type { Usage } from "../domain/Usage.ts"
 import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
@@ -11,6 +10,7 @@ import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { ContextService } from "./ContextService.ts"
 import { ConversationContext } from "./ConversationContext.ts"
+import { compactionEvent } from "./compactionEvent.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
 import { MessageNotFound, pinned, pinsOf } from "./Pins.ts"
@@ -105,19 +105,6 @@ export const makeManaged = Effect.gen(function* () {
     )
   )
 
-  const announce = (id: string, prepared: PreparedContext, tokensBefore: number) =>
-    events.publish(
-      Event.cases.Compaction.make({
-        conversation: id,
-        reason: prepared.compaction ?? "",
-        cause: prepared.decision.cause ?? "other",
-        savesNanoUsd: nanoUsd(prepared.decision.savesNanoUsd),
-        tokensBefore,
-        tokensAfter: prepared.estimatedTokens,
-        segments: prepared.entries.filter((entry) => entry.segment).length
-      })
-    )
-
   const warnOfShell = (state: Held, id: string, prepared: PreparedContext, shell: Shell) => {
     const own = estimator.estimate(requestOf(shell, [])).tokens
     if (state.warned || own * 2 < settings.maxContextTokens) return Effect.void
@@ -140,7 +127,8 @@ export const makeManaged = Effect.gen(function* () {
         held.delete(id)
         held.set(id, state)
         yield* save(id, state)
-        if (prepared.compaction !== undefined) yield* announce(id, prepared, state.context.rhythm.lastTokens)
+        if (prepared.compaction !== undefined)
+          yield* events.publish(compactionEvent(id, prepared, state.context.rhythm.lastTokens))
         yield* warnOfShell(state, id, prepared, shell)
         return prepared
       })

@@ -1,16 +1,15 @@
 import { Cause, Clock, Context, Effect, Layer, Schema } from "effect"
 import { type SearchQuery, type SearchResult, searchIn } from "../chat/MessageSearch.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
-import { Event } from "../domain/Event.ts"
 import type { Message } from "../domain/Message.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
-import { nanoUsd } from "../domain/Money.ts"
 import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import { type Branch, Branches, knownShell, type StatelessOwner, type StatelessReader } from "./Branches.ts"
 import { ConversationContext } from "./ConversationContext.ts"
+import { compactionEvent } from "./compactionEvent.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
 import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
@@ -161,19 +160,6 @@ const make = Effect.gen(function* () {
       createdAt: timeOf(message)
     }))
 
-  const announce = (id: string, prepared: PreparedContext, tokensBefore: number) =>
-    events.publish(
-      Event.cases.Compaction.make({
-        conversation: id,
-        reason: prepared.compaction ?? "",
-        cause: prepared.decision.cause ?? "other",
-        savesNanoUsd: nanoUsd(prepared.decision.savesNanoUsd),
-        tokensBefore,
-        tokensAfter: prepared.estimatedTokens,
-        segments: prepared.entries.filter((entry) => entry.segment).length
-      })
-    )
-
   const compacted = Effect.fnUntraced(function* (
     request: MessagesRequest,
     branch: Branch,
@@ -189,7 +175,8 @@ const make = Effect.gen(function* () {
     )
     context.recallAs = recall ? id : undefined
     const prepared = yield* context.prepare(knownShell(branch, shellOf(request)))
-    if (prepared.compaction !== undefined) yield* announce(id, prepared, context.rhythm.lastTokens)
+    if (prepared.compaction !== undefined)
+      yield* events.publish(compactionEvent(id, prepared, context.rhythm.lastTokens))
     const changed = isCompacted(branch)
     return {
       request: changed ? rewritten(request, prepared) : request,
