@@ -1,6 +1,7 @@
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, type ContentBlock, isText, isToolResult, isToolUse, type ToolUseBlock } from "../domain/Message.ts"
 import { agentId, agentName, field } from "./Agents.ts"
+import { marksIn } from "./Marks.ts"
 import { isChatter, isFailure, isListing, salience } from "./Salience.ts"
 import { clean, clip, head, oneLine, tail, textOf } from "./Text.ts"
 
@@ -22,7 +23,7 @@ const sentences = (text: string): ReadonlyArray<string> =>
   clean(text)
     .split("\n")
     .flatMap((line) => line.split(/(?<=[.!?])\s+(?=[A-Z`"'(*[])/))
-    .map((line) => line.replace(/\s+/g, " ").trim())
+    .map(oneLine)
     .filter((line) => line.length > 2 && /[\p{L}\p{N}]/u.test(line))
 
 const reminder = /<system-reminder>[\s\S]*?<\/system-reminder>/g
@@ -103,9 +104,12 @@ const actionFact = (seq: number, block: ToolUseBlock, options: FactOptions): Fac
 }
 
 const resultLines = (text: string, most: number): ReadonlyArray<string> => {
-  const lines = text.split("\n").filter((line) => line.trim().length > 0 && !isListing(line))
+  const lines = text.split("\n").filter((line) => /\S/.test(line) && !isListing(line))
   return lines
-    .map((line, index) => ({ line, index, score: salience(line) + (isFailure(line) ? 4 : 0) }))
+    .map((line, index) => {
+      const marks = marksIn(line)
+      return { line, index, score: salience(line, marks) + (isFailure(line, marks) ? 4 : 0) }
+    })
     .filter(({ score }) => score >= 6)
     .sort((a, b) => b.score - a.score || b.index - a.index)
     .slice(0, most)

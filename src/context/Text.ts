@@ -3,11 +3,17 @@ import { blocksOf, type Content, type ContentBlock, isText } from "../domain/Mes
 /** ANSI escapes and other control characters that terminals print and nobody reads. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it removes
 const control = /\u001b\[[0-9;?]*[A-Za-z]|[\u0000-\u0008\u000b-\u001f\u007f]/g
+/** Nearly no text has any: one quick look saves a rewrite. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const anyControl = /[\u0000-\u0008\u000b-\u001f\u007f]/
 
-export const clean = (text: string): string => text.replace(control, "")
+export const clean = (text: string): string => (anyControl.test(text) ? text.replace(control, "") : text)
+
+/** White space that is more, or something else, than one space. */
+const folds = /\s{2,}|[^\S ]/g
 
 /** One line: white space folded, trimmed. */
-export const oneLine = (text: string): string => clean(text).replace(/\s+/g, " ").trim()
+export const oneLine = (text: string): string => clean(text).replace(folds, " ").trim()
 
 /** Does not leave half of a surrogate pair at the cut. */
 const safeEnd = (text: string, end: number): number => {
