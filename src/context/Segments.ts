@@ -25,8 +25,9 @@ const digest = (detail: string, parts: ReadonlyArray<string>): string =>
 const storable = (text: string): string => text.replaceAll("\u0000", "").toWellFormed()
 
 /**
- * Condenses whole messages. The hash covers what is condensed, where it stands and how strongly, so the same run gives the
- * same segment, and a later run of the same words another one.
+ * Condenses whole messages. The hash covers what is condensed, where it stands and how strongly, and what was made of it:
+ * a model may say it in other words when it is asked again (after a `kill -9`, in another process), and a layout must find
+ * the words that it was sent with.
  */
 export const make = Effect.fnUntraced(function* (
   maker: SegmentMaker,
@@ -35,17 +36,16 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const { conversation, model, summarizer } = maker
   const maxTokens = roomFor(maker, detail, messages.length)
-  const { text, tokens } = yield* summarizer.summarize({ conversation, detail, messages, maxTokens, model })
+  const summary = yield* summarizer.summarize({ conversation, detail, messages, maxTokens, model })
+  const text = storable(summary.text)
+  const covered = messages.map((message) => `${message.seq}:${message.role}:${JSON.stringify(message.content)}`)
   const segment: Segment = {
-    hash: digest(
-      detail,
-      messages.map((message) => `${message.seq}:${message.role}:${JSON.stringify(message.content)}`)
-    ),
+    hash: digest(detail, [...covered, text]),
     detail,
     from: messages[0]?.seq ?? 0,
     to: (messages.at(-1)?.seq ?? -1) + 1,
-    text: storable(text),
-    tokens,
+    text,
+    tokens: summary.tokens,
     createdAt: messages.at(-1)?.createdAt ?? 0
   }
   return segment
@@ -54,17 +54,15 @@ export const make = Effect.fnUntraced(function* (
 /** One heavy segment in place of several neighbours. */
 const mergeRun = Effect.fnUntraced(function* (maker: SegmentMaker, run: ReadonlyArray<Segment>, maxTokens: number) {
   const { conversation, model, summarizer } = maker
-  const { text, tokens } = yield* summarizer.merge({ conversation, texts: run.map((s) => s.text), maxTokens, model })
+  const summary = yield* summarizer.merge({ conversation, texts: run.map((s) => s.text), maxTokens, model })
+  const text = storable(summary.text)
   const merged: Segment = {
-    hash: digest(
-      "merged",
-      run.map((s) => s.hash)
-    ),
+    hash: digest("merged", [...run.map((s) => s.hash), text]),
     detail: "heavy",
     from: run[0]?.from ?? 0,
     to: run.at(-1)?.to ?? 0,
-    text: storable(text),
-    tokens,
+    text,
+    tokens: summary.tokens,
     createdAt: run.at(-1)?.createdAt ?? 0
   }
   return merged
