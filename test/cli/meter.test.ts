@@ -24,6 +24,7 @@ const request = (asked: Prompt, more: Partial<Metered> = {}): Metered => ({
   output: 100,
   idleMillis: 0,
   cachedBefore: 0,
+  longBefore: asked.longLived,
   ...more
 })
 
@@ -61,6 +62,16 @@ describe("the model of prompt caching", () => {
       const late = meter(request(longLived, { idleMillis: 61 * minute }), sonnet)
       assert.strictEqual(late.totals.inputNanoUsd, 9_000 * 4_000 + 12_000 * 2_500)
     }).pipe(Effect.provide(ModelCatalog.layerDefault))
+  )
+
+  it.effect(
+    "the prefix that was left for five minutes is gone after a pause, though it is kept for an hour from then on",
+    () =>
+      Effect.gen(function* () {
+        const turned = request(longLived, { idleMillis: 6 * minute, longBefore: false })
+        const usage = usageOf(turned, yield* options("claude-sonnet-5-5", 1_000))
+        assert.deepInclude(usage, { cacheRead: 0, cacheWrite1h: 9_000, cacheWrite5m: 12_000 })
+      }).pipe(Effect.provide(ModelCatalog.layerDefault))
   )
 
   it.effect("below the model's minimum nothing is cached", () =>

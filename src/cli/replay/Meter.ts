@@ -34,14 +34,16 @@ export interface Metered {
   readonly idleMillis: number
   /** Tokens that the previous prompt left in upstream's cache, prefix included. */
   readonly cachedBefore: number
+  /** The previous prompt was long-lived: it left the fixed prefix there for an hour. */
+  readonly longBefore: boolean
 }
 
 const hourMillis = 60 * 60_000
 
 /** What upstream still holds of the prompt: everything shared within five minutes, the long-lived part within an hour. */
-const warmTokens = ({ idleMillis, prompt }: Metered, prefixTokens: number): number => {
+const warmTokens = ({ idleMillis, longBefore, prompt }: Metered, prefixTokens: number): number => {
   if (idleMillis <= cacheLifetimeMillis) return prefixTokens + prompt.shared
-  return idleMillis <= hourMillis && prompt.longLived ? prefixTokens + prompt.sharedLong : 0
+  return idleMillis <= hourMillis && longBefore ? prefixTokens + prompt.sharedLong : 0
 }
 
 /**

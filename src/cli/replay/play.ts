@@ -60,6 +60,7 @@ export const playWith = Effect.fnUntraced(function* (
   let said = 0
   let lastAt: number | undefined
   let cachedBefore = 0
+  let longBefore = false
   for (const point of requestPoints(messages)) {
     for (const message of messages.slice(said, point)) raw += bench.estimator.message(message, bench.model).tokens
     said = point
@@ -69,11 +70,13 @@ export const playWith = Effect.fnUntraced(function* (
       raw,
       output: outputOf(transcript, point, bench),
       idleMillis: lastAt === undefined ? Number.POSITIVE_INFINITY : at - lastAt,
-      cachedBefore
+      cachedBefore,
+      longBefore
     }
     lastAt = at
     const reading = meter(request, options)
     const { miss, usage } = reading
+    longBefore = request.prompt.longLived
     cachedBefore = usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h
     totals = addTotals(totals, { ...reading.totals, ...recalled(options.needs ?? noNeeds, point, player) })
     options.onRequest?.({ prompt: request.prompt, raw, usage, inputNanoUsd: reading.totals.inputNanoUsd, miss })
