@@ -16,6 +16,11 @@ const messageAt = (seq: number) => {
   if (seq % 4_000 === 1_000) return calls(`c${seq}`, "Task", { description: `T${seq}: explorer` })
   if (seq % 4_000 === 1_001) return returns(`c${seq - 1}`, `needed: id: agent${seq}`)
   if (seq % 2_000 === 7) return calls(`c${seq}`, "Bash", { command: "make needed" })
+  // Words of more messages than are ever looked up by themselves, which meet in every 255th and, all four, nowhere else.
+  if (seq > 10_000 && seq < 19_000) {
+    const words = [3, 5, 17, 2].flatMap((n, i) => (seq % n === 0 ? ["copper iron zinc tin".split(" ")[i]] : []))
+    return said(seq % 2 === 0 ? "user" : "assistant", `needed lately ${words.join(" ")} n${seq}`)
+  }
   return said(seq % 2 === 0 ? "user" : "assistant", `needed ${seq < 10_000 ? "formerly" : "lately"} n${seq}`)
 }
 
@@ -52,6 +57,11 @@ export const longSearchSuite = (it: Vitest.MethodsNonLive<ChatRepo | MessageSear
         [4_096, 4_094, 4_097]
       )
       assert.deepStrictEqual(yield* numbers({ words: "needed tea" }), [5_500, 20_998, 20_996])
+      assert.deepStrictEqual(
+        yield* numbers({ words: "tin iron copper zinc", limit: 4 }),
+        [18_870, 18_360, 17_850, 17_340]
+      )
+      assert.deepStrictEqual(yield* numbers({ words: "copper iron zinc lately n18615" }), [18_615, 18_870, 18_360])
       assert.deepStrictEqual(yield* numbers({ words: "needed", tool: "Bash" }), [20_007, 18_007, 16_007])
       assert.deepStrictEqual(yield* numbers({ words: "needed", agent: "T9000" }), [9_001])
       assert.deepStrictEqual(yield* numbers({ agent: "explorer", to: 12_999 }), [9_001, 9_000, 5_000])

@@ -6,7 +6,7 @@ import { oneLine } from "../../src/context/Text.ts"
 /** Marks of a line that has everything: then every pattern is tried. */
 const everything = -1
 
-const piece = Schema.Literals([
+const pieces: ReadonlyArray<string> = [
   ..."decided choose chose because never mustn't don't only should not turns out root cause with going".split(" "),
   ..."all tests passed committed Fixed error Errors TIMEOUT timed out ENOENT TS2304 exit code 1 every cannot".split(
     " "
@@ -37,13 +37,13 @@ const piece = Schema.Literals([
     "d",
     "E"
   ]
-])
+]
 
-const line = Schema.Array(piece)
+const line = Schema.Array(Schema.Literals(pieces))
 
 describe("salience", () => {
-  it.prop("looks only for what may be there and finds the same", [line, Schema.Boolean], ([pieces, spaced]) => {
-    const text = pieces.join(spaced ? " " : "")
+  it.prop("looks only for what may be there and finds the same", [line, Schema.Boolean], ([words, spaced]) => {
+    const text = words.join(spaced ? " " : "")
     assert.strictEqual(salience(text), salience(text, everything), JSON.stringify(text))
     assert.strictEqual(isFailure(text), isFailure(text, everything), JSON.stringify(text))
   })
@@ -55,8 +55,8 @@ describe("salience", () => {
 })
 
 describe("one line", () => {
-  it.prop("is the text with every run of white space as one space", [line], ([pieces]) => {
-    const text = pieces.join("").replaceAll("\u0000", "")
+  it.prop("is the text with every run of white space as one space", [line], ([words]) => {
+    const text = words.join("").replaceAll("\u0000", "")
     assert.strictEqual(oneLine(text), text.replace(/\s+/g, " ").trim())
   })
 })

@@ -23,6 +23,8 @@ const counted = 512
 /** Messages that are compared in the index, and those of them that are read at least. */
 const compared = 200
 const leastRead = 30
+/** Messages in which words may meet by chance: so few that those in which they meet for a reason fit beside them. */
+const byChance = 25
 
 const bounded = (sql: Sql, { bounds }: Scope) => sql`w.seq >= ${bounds.from}::int AND w.seq <= ${bounds.to}::int
   AND w.created_at >= ${String(bounds.fromTime)}::text::bigint AND w.created_at <= ${String(bounds.toTime)}::text::bigint`
@@ -76,6 +78,8 @@ interface Spread {
   readonly term: Term
   /** The messages that hold it, when they are few enough to be told. */
   readonly holders: ReadonlyArray<number> | undefined
+  /** About how many messages hold it. */
+  readonly messages: number
   readonly weight: number
 }
 
@@ -101,7 +105,8 @@ const spreadOf = Effect.fnUntraced(function* (sql: Sql, scope: Scope, terms: Rea
     const seqs = found[rest.indexOf(term)]
     const messages = Math.max(estimates.get(term) ?? 0, seqs?.length ?? 0)
     const isRare = seqs !== undefined && seqs.length <= frequent
-    return { term, holders: isRare ? seqs : undefined, weight: weightOf(size, isRare ? seqs.length : messages) }
+    const held = isRare ? seqs.length : messages
+    return { term, holders: isRare ? seqs : undefined, messages: held, weight: weightOf(size, held) }
   })
 })
 
@@ -116,6 +121,21 @@ const withRareWords = (spread: ReadonlyArray<Spread>): ReadonlyMap<number, numbe
       .sort(([a, x], [b, y]) => y - x || b - a)
       .slice(0, compared)
   )
+}
+
+/**
+ * As many of the words, rarest first, as hardly ever meet by chance. Where they do, the others are looked for
+ * afterwards: to look all of them up is to read every place of the most frequent ones.
+ */
+const hardlyTogether = (spread: ReadonlyArray<Spread>, size: number): ReadonlyArray<Term> => {
+  const rarest = spread.toSorted((a, b) => a.messages - b.messages)
+  let [expected, count] = [size, 0]
+  for (const { messages } of rarest) {
+    if (count >= 2 && expected <= byChance) break
+    expected *= messages / size
+    count++
+  }
+  return rarest.slice(0, count).map(({ term }) => term)
 }
 
 interface Preference {
@@ -168,7 +188,8 @@ export const candidates = Effect.fnUntraced(function* (sql: Sql, scope: Scope, w
     for (const seq of seqs) if (!scores.has(seq)) scores.set(seq, 0)
   }
   if (common.length > 1 || (common.length === 1 && scores.size < limit)) {
-    add(yield* walk(sql, scope, allOf(terms), compared))
+    const size = messagesIn(scope.progress, scope.blocks)
+    add(yield* walk(sql, scope, allOf(hardlyTogether(common, size)), compared))
     if (scores.size < limit) add(yield* walk(sql, scope, anyOf(terms), compared))
   }
   return {
