@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { Effect } from "effect"
 import type { Bench, Policy } from "../../src/cli/replay/Policy.ts"
-import { requestPoints } from "../../src/cli/replay/play.ts"
+import { playWith } from "../../src/cli/replay/play.ts"
 import { makeShortLived } from "../../src/cli/replay/policies.ts"
 import { parseTranscripts } from "../../src/cli/replay/Transcript.ts"
 import { type Message, startsTurn } from "../../src/domain/Message.ts"
@@ -42,12 +42,9 @@ export const contextText = Effect.fnUntraced(function* (policy: Policy, conversa
   const file = new URL(`conversations/${conversation}.jsonl`, data)
   const [transcript] = parseTranscripts(conversation, readFileSync(file, "utf8")).transcripts
   if (transcript === undefined) return ""
-  const player = policy(transcript.messages, bench)
-  for (const point of requestPoints(transcript.messages)) yield* player.prompt(point)
-  return player
-    .messages()
-    .map((message) => textOf(message.content))
-    .join("\n")
+  const { catalog, model, prefixTokens } = bench
+  const { messages } = yield* playWith(transcript, policy, bench, { catalog, model: catalog.get(model), prefixTokens })
+  return messages.map((message) => textOf(message.content)).join("\n")
 })
 
 /** The memory probes beside the project; none where they are not. */

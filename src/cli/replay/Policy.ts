@@ -3,6 +3,7 @@ import type { ContextTooLarge } from "../../context/PreparedContext.ts"
 import type { Summarizer } from "../../context/Summarizer.ts"
 import type { StoredMessage } from "../../domain/Conversation.ts"
 import type { Message } from "../../domain/Message.ts"
+import type { Usage } from "../../domain/Usage.ts"
 import type { ModelCatalog } from "../../models/ModelCatalog.ts"
 import type { SettingsShape } from "../../Settings.ts"
 import type { TokenEstimator } from "../../tokens/TokenEstimator.ts"
@@ -36,6 +37,8 @@ export interface Player {
   readonly prompt: (upTo: number) => Effect.Effect<Prompt, ContextTooLarge>
   /** What the last prompt held. */
   readonly messages: () => ReadonlyArray<Message>
+  /** Told what upstream says that the last prompt consumed, where a policy learns from it. */
+  readonly settled?: (usage: Usage) => void
   /** True when every prompt is the whole history, so that nobody has to look into it. */
   readonly complete?: boolean
 }

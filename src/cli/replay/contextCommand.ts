@@ -1,9 +1,10 @@
 import { Console, Effect, Option } from "effect"
+import { decide } from "../../context/CompactionPolicy.ts"
 import type { PreparedContext } from "../../context/PreparedContext.ts"
 import { onlyLog, readLog, TranscriptError } from "./files.ts"
 import { layer } from "./layer.ts"
-import { requestPoints } from "./play.ts"
-import { contextFor } from "./policies.ts"
+import { playWith, requestPoints } from "./play.ts"
+import { sluiceWith } from "./policies.ts"
 import { makeBench } from "./run.ts"
 import { parseTranscripts, type Transcript } from "./Transcript.ts"
 
@@ -23,17 +24,16 @@ export const contextAt = Effect.fnUntraced(function* (
   model?: string,
   prefixTokens = 0
 ) {
-  const { bench } = yield* makeBench(model, prefixTokens)
-  const context = contextFor(transcript.name, bench)
+  const { bench, meter } = yield* makeBench(model, prefixTokens)
   const { messages } = transcript
   let prepared: PreparedContext | undefined
+  const policy = sluiceWith(decide, (last) => {
+    prepared = last
+  })
   const points = requestPoints(messages).filter((point) => point <= at)
   // A history that ends with the user is about to be sent, too.
   const waiting = messages[at - 1]?.role === "user" && points.at(-1) !== at ? [at] : []
-  for (const point of [...points, ...waiting]) {
-    context.append(messages.slice(context.next, point), bench.model)
-    prepared = yield* context.prepare({ model: bench.model })
-  }
+  yield* playWith(transcript, policy, bench, { ...meter, points: [...points, ...waiting] })
   if (prepared === undefined) {
     return yield* new TranscriptError({ message: `${transcript.name} holds no request up to message ${at}.` })
   }

@@ -24,6 +24,8 @@ export interface Played {
 }
 
 export interface PlayOptions extends MeterOptions {
+  /** Messages before each request; by default those before each recorded answer. */
+  readonly points?: ReadonlyArray<number>
   /** What answers needed from further back; without it recall is not measured. */
   readonly needs?: Needs
   /** Told of each request. */
@@ -61,7 +63,7 @@ export const playWith = Effect.fnUntraced(function* (
   let lastAt: number | undefined
   let cachedBefore = 0
   let longBefore = false
-  for (const point of requestPoints(messages)) {
+  for (const point of options.points ?? requestPoints(messages)) {
     for (const message of messages.slice(said, point)) raw += bench.estimator.message(message, bench.model).tokens
     said = point
     const at = messages[point - 1]?.createdAt ?? 0
@@ -76,6 +78,7 @@ export const playWith = Effect.fnUntraced(function* (
     lastAt = at
     const reading = meter(request, options)
     const { miss, usage } = reading
+    player.settled?.(usage)
     longBefore = request.prompt.longLived
     cachedBefore = usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h
     totals = addTotals(totals, { ...reading.totals, ...recalled(options.needs ?? noNeeds, point, player) })

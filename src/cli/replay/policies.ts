@@ -90,17 +90,26 @@ const seed: Policy = (history, bench) => {
   }
 }
 
+/** Every request weighs what surrounds its messages, too. */
+const withPrefix = ({ estimator, prefixTokens }: Bench): Bench["estimator"] => ({
+  ...estimator,
+  estimate: (request) => {
+    const { tokens, upperBound } = estimator.estimate(request)
+    return { tokens: tokens + prefixTokens, upperBound: upperBound + prefixTokens }
+  }
+})
+
 /** What the service does. */
-export const contextFor = (conversation: string, bench: Bench, policy: Decide = decide) => {
-  const { catalog, estimator, prefixTokens, settings, summarizer } = bench
+const contextFor = (bench: Bench, policy: Decide) => {
+  const { catalog, settings, summarizer } = bench
+  const estimator = withPrefix(bench)
   return new ConversationContext({
-    conversation,
+    conversation: "replay",
     estimator,
     summarizer,
     catalog,
     ...settingsOptions(settings),
-    policy,
-    maxTokens: settings.maxContextTokens - prefixTokens
+    policy
   })
 }
 
@@ -112,11 +121,11 @@ const bandsOf = ({ entries }: PreparedContext): Prompt["bands"] => {
   return { old: tokens("old"), mid: tokens("mid") }
 }
 
-/** Sluice's context under a policy of one's own. */
+/** Sluice's context under a policy of one's own. `onPrepared` is told of each prompt as it is sent. */
 export const sluiceWith =
-  (policy: Decide): Policy =>
+  (policy: Decide, onPrepared: (prepared: PreparedContext) => void = () => undefined): Policy =>
   (history, bench) => {
-    const context = contextFor("replay", bench, policy)
+    const context = contextFor(bench, policy)
     const unitsOf = makeUnits(bench)
     let before: ReadonlyArray<Unit> = []
     let last: PreparedContext | undefined
@@ -126,11 +135,12 @@ export const sluiceWith =
           context.append(history.slice(context.next, upTo), bench.model)
           return Effect.map(context.prepare({ model: bench.model }), (prepared) => {
             last = prepared
+            onPrepared(prepared)
             const now = endingWith(unitsOf(prepared.messages), prepared.cacheControl)
             const again = repeated(before, now)
             before = now
             return {
-              tokens: prepared.estimatedTokens,
+              tokens: prepared.estimatedTokens - bench.prefixTokens,
               ...again,
               bands: bandsOf(prepared),
               long: longTokens(now),
@@ -139,7 +149,8 @@ export const sluiceWith =
             }
           })
         }),
-      messages: () => last?.messages ?? []
+      messages: () => last?.messages ?? [],
+      settled: (usage) => context.settled(usage)
     }
   }
 
