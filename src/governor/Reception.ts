@@ -1,4 +1,4 @@
-import { Clock, Effect, Option, Random } from "effect"
+import { Effect, Option } from "effect"
 import { ResponseCache } from "../cache/ResponseCache.ts"
 import type { ClaudeError } from "../claude/ClaudeError.ts"
 import type { Caller } from "../domain/Caller.ts"
@@ -13,6 +13,7 @@ import type { GovernedAnswer, GovernorError, RunOptions } from "./Governed.ts"
 import { type Job, scopeOf } from "./Job.ts"
 import { noRoom } from "./noRoom.ts"
 import { makePressure } from "./Pressure.ts"
+import { makeRequestIds } from "./requestIds.ts"
 
 /** What comes before and after the upstream call: naming, routing, cache, and what headers teach the limiter. */
 export interface Reception {
@@ -49,22 +50,13 @@ const shareOf = (options: RunOptions): ReadonlyArray<string> => {
   return scope === undefined ? betasOf(options) : [...betasOf(options), `scope ${scope}`]
 }
 
-/** Unique in all processes: when the process began, 64 random bits, a counter. */
-const makeIds = Effect.gen(function* () {
-  const started = yield* Clock.currentTimeMillis
-  const random = [yield* Random.nextIntBetween(0, 2 ** 32), yield* Random.nextIntBetween(0, 2 ** 32)]
-  const prefix = [started, ...random].map((part) => part.toString(36)).join("")
-  let count = 0
-  return (): string => `req_${prefix}_${(++count).toString(36)}`
-})
-
 export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, accounts: Accounts) {
   const { enabled, tokenManagementEnabled } = yield* Settings
   const router = yield* ModelRouter
   const catalog = yield* ModelCatalog
   const cache = yield* ResponseCache
   const limiter = yield* TokenRateLimiter
-  const nextId = yield* makeIds
+  const nextId = yield* makeRequestIds
   const pressure = yield* makePressure(degraded)
 
   const stay = (request: MessagesRequest) => ({ model: catalog.get(request.model), id: request.model, reason: "" })

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Cause, Clock, Effect, Option, Random, type Scope } from "effect"
+import { Cause, Effect, Option, type Scope } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Tokens } from "../../access/Tokens.ts"
+import { makeRequestIds } from "../../governor/requestIds.ts"
 import { Settings, type SettingsShape } from "../../Settings.ts"
 import { type Credentials, makeCredentials } from "./Credentials.ts"
 import { crashed, failureResponse, type GatewayError, tell } from "./Failure.ts"
@@ -20,15 +21,6 @@ export interface Front {
   ) => Effect.Effect<Response, never, Scope.Scope>
 }
 
-/** Unique in all processes: when the process began, 64 random bits, a counter. Never the client's: an id is booked once. */
-const makeIds = Effect.gen(function* () {
-  const started = yield* Clock.currentTimeMillis
-  const random = [yield* Random.nextIntBetween(0, 2 ** 32), yield* Random.nextIntBetween(0, 2 ** 32)]
-  const prefix = [started, ...random].map((part) => part.toString(36)).join("")
-  let count = 0
-  return (): string => `req_${prefix}_${(++count).toString(36)}`
-})
-
 const marks = (requestId: string) => ({ "x-sluice-request-id": requestId })
 
 const told = (cause: Cause.Cause<GatewayError>, requestId: string): Effect.Effect<Response> => {
@@ -44,10 +36,11 @@ const told = (cause: Cause.Cause<GatewayError>, requestId: string): Effect.Effec
 export const makeFront = Effect.gen(function* () {
   const settings = yield* Settings
   const authenticate = makeCredentials(yield* Tokens)
-  const nextId = yield* makeIds
+  const nextId = yield* makeRequestIds
 
   const answer: Front["answer"] = (request, respond) =>
     Effect.suspend(() => {
+      // Never the client's own.
       const requestId = nextId()
       // The server speaks HTTP/1.1, see Server.ts.
       const { headers } = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
