@@ -80,6 +80,12 @@ export class ConversationContext {
     return this.window.retainedFrom
   }
 
+  /** What is sent is not the history as it was given. */
+  get isRewritten(): boolean {
+    const { boundary, shrunk } = this.layout
+    return boundary > 0 || shrunk.size > 0 || this.window.leavesOutThinking
+  }
+
   /** Tokens of the messages in memory. */
   get heldTokens(): number {
     return this.window.heldTokens

@@ -117,10 +117,13 @@ export const segmentsOf = ({ boundary, segments, upstream }: Layout): ReadonlyAr
   return [{ hash: digest, detail: "heavy", from: 0, to: boundary, text, tokens: upstream.tokens, createdAt: 0 }]
 }
 
-/** What a conversation that shares only the messages before `shared` may go on from: nothing where more was condensed. */
+/**
+ * What a conversation that shares only the messages before `shared` may go on from: nothing where more was condensed. What
+ * was thought behind a condensed beginning is bound to it, so the whole history goes without.
+ */
 export const forFork = (layout: Layout, shared: number): Layout =>
   layout.boundary > shared
-    ? empty
+    ? { ...empty, thinkingFrom: shared }
     : {
         ...layout,
         thinkingFrom: Math.min(layout.thinkingFrom, shared),

@@ -79,7 +79,12 @@ const untouched = (request: MessagesRequest): PreparedRequest => ({
   conversation: undefined
 })
 
-const isCompacted = ({ context: { layout } }: Branch): boolean => layout.boundary > 0 || layout.shrunk.size > 0
+const isCompacted = ({ context }: Branch): boolean => context.isRewritten
+
+interface PrepareOptions {
+  /** A compacted context says how to look up what was condensed. */
+  readonly recall?: boolean
+}
 
 /**
  * Compacts the contexts of clients that send their whole history with every request: recognises the conversation by its
@@ -92,8 +97,17 @@ export class StatelessContexts extends Context.Service<
     readonly prepare: (
       request: MessagesRequest,
       owner: StatelessOwner,
-      options?: { readonly recall?: boolean }
+      options?: PrepareOptions
     ) => Effect.Effect<PreparedRequest, ContextTooLarge>
+    /**
+     * For a request whose thinking upstream refused: what was thought behind a condensed beginning is bound to it, and
+     * that beginning may have been forgotten since. The request without it; undefined where there is none to leave out.
+     */
+    readonly repair: (
+      request: MessagesRequest,
+      owner: StatelessOwner,
+      options?: PrepareOptions
+    ) => Effect.Effect<PreparedRequest | undefined, ContextTooLarge>
     /** Searches all that the client has sent, condensed or not. Times are those at which a message was first seen. */
     readonly search: (
       conversation: string,
@@ -114,6 +128,7 @@ export class StatelessContexts extends Context.Service<
   /** Leaves every request as it is. */
   static readonly layerOff: Layer.Layer<StatelessContexts> = Layer.succeed(StatelessContexts, {
     prepare: (request) => Effect.succeed(untouched(request)),
+    repair: () => Effect.undefined,
     search: (conversation) => Effect.fail(new ConversationForgotten({ conversation }))
   })
 }
@@ -160,19 +175,21 @@ const make = Effect.gen(function* () {
       createdAt: timeOf(message)
     }))
 
-  const compacted = Effect.fnUntraced(function* (
-    request: MessagesRequest,
-    branch: Branch,
-    messages: ReadonlyArray<Message>,
-    recall: boolean
+  const take = Effect.fnUntraced(function* (
+    { model }: MessagesRequest,
+    { context }: Branch,
+    messages: ReadonlyArray<Message>
   ) {
-    const { context, id } = branch
     const now = yield* Clock.currentTimeMillis
     for (const message of messages.slice(context.next)) if (!seenAt.has(message)) seenAt.set(message, now)
     context.append(
       stored(messages, context.next, () => now),
-      request.model
+      model
     )
+  })
+
+  const compacted = Effect.fnUntraced(function* (request: MessagesRequest, branch: Branch, recall: boolean) {
+    const { context, id } = branch
     context.recallAs = recall ? id : undefined
     const prepared = yield* context.prepare(knownShell(branch, shellOf(request)))
     if (prepared.compaction !== undefined)
@@ -187,30 +204,49 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner, { recall = false } = {}) =>
+  /** Runs with the branch that holds exactly the request's messages, alone. */
+  const seated = <A, E>(
+    request: MessagesRequest,
+    owner: StatelessOwner,
+    run: (branch: Branch) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E> =>
     Effect.suspend(() => {
-      if (!isOurs(request)) return Effect.succeed(untouched(request))
       const branch = branches.seat(owner, request.messages)
-      const messages = branch.messages
+      const { messages } = branch
       return branch.lock.withPermits(1)(
-        Effect.suspend(() =>
+        Effect.suspend(() => {
           // Somebody else took the conversation further while this request waited.
-          branch.context.next > messages.length
-            ? compacted(request, branches.forkAt(owner, branch, messages), messages, recall)
-            : compacted(request, branch, messages, recall)
-        )
+          const own = branch.context.next > messages.length ? branches.forkAt(owner, branch, messages) : branch
+          return Effect.andThen(take(request, own, messages), run(own))
+        })
       )
-    }).pipe(
-      // What only helps a request must not fail it.
-      Effect.catchCause((cause) =>
-        Cause.hasFails(cause) || Cause.hasInterruptsOnly(cause)
-          ? Effect.failCause(cause)
-          : Effect.as(
-              Effect.logWarning("A context could not be compacted; the request goes as it came.", cause),
-              untouched(request)
-            )
-      )
+    })
+
+  /** What only helps a request must not fail it. */
+  const without = <A, B, E>(effect: Effect.Effect<A, E>, instead: B): Effect.Effect<A | B, E> =>
+    Effect.catchCause(effect, (cause) =>
+      Cause.hasFails(cause) || Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.as(Effect.logWarning("A context could not be compacted; the request goes as it came.", cause), instead)
     )
+
+  const prepare: StatelessContexts["Service"]["prepare"] = (request, owner, { recall = false } = {}) =>
+    isOurs(request)
+      ? without(
+          seated(request, owner, (branch) => compacted(request, branch, recall)),
+          untouched(request)
+        )
+      : Effect.succeed(untouched(request))
+
+  const repair: StatelessContexts["Service"]["repair"] = (request, owner, { recall = false } = {}) =>
+    isOurs(request)
+      ? without(
+          seated(request, owner, (branch) =>
+            branch.context.repair() ? compacted(request, branch, recall) : Effect.undefined
+          ),
+          undefined
+        )
+      : Effect.undefined
 
   const search: StatelessContexts["Service"]["search"] = Effect.fn("StatelessContexts.search")(
     function* (conversation, reader, query) {
@@ -224,5 +260,5 @@ const make = Effect.gen(function* () {
     }
   )
 
-  return StatelessContexts.of({ prepare, search })
+  return StatelessContexts.of({ prepare, repair, search })
 })

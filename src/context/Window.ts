@@ -73,6 +73,11 @@ export class Window {
     return this.retained.some((m) => m.seq >= this.layout.thinkingFrom && hasThinking(m.content))
   }
 
+  /** Some message is sent without the thinking that it has. */
+  get leavesOutThinking(): boolean {
+    return this.retained.some((m) => m.seq < this.layout.thinkingFrom && hasThinking(m.content))
+  }
+
   source(model: string): Source {
     return { retained: this.sendable, layout: this.layout, tokens: (message) => this.weigh(message, model) }
   }

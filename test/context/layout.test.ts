@@ -55,7 +55,7 @@ describe("a layout", () => {
     assert.strictEqual(fork.boundary, 4)
     assert.strictEqual(fork.thinkingFrom, 8)
     assert.deepStrictEqual(Array.from(fork.shrunk), [[5, 2_000]])
-    assert.strictEqual(Layout.forFork(layout, 3), Layout.empty)
+    assert.deepStrictEqual(Layout.forFork(layout, 3), { ...Layout.empty, thinkingFrom: 3 })
   })
 
   it.effect("has texts that any database takes", () =>

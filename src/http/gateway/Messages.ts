@@ -2,10 +2,18 @@ import type { IncomingMessage } from "node:http"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect, Option, Scope, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
-import { StatelessContexts } from "../../context/StatelessContexts.ts"
+import { refusesThinking } from "../../claude/refusesThinking.ts"
+import type { ContextTooLarge } from "../../context/PreparedContext.ts"
+import { type PreparedRequest, StatelessContexts } from "../../context/StatelessContexts.ts"
 import type { MessagesRequest } from "../../domain/MessagesRequest.ts"
 import { originalOf } from "../../domain/Original.ts"
-import { type GovernedStream, Governor, type RunOptions, type Settlement } from "../../governor/Governor.ts"
+import {
+  type GovernedStream,
+  Governor,
+  type GovernorError,
+  type RunOptions,
+  type Settlement
+} from "../../governor/Governor.ts"
 import { type Asked, readAsked } from "./Asked.ts"
 import { decodeBody, parseBody, readBody } from "./Body.ts"
 import { type Credentials, scopeFor } from "./Credentials.ts"
@@ -29,6 +37,8 @@ interface Understood {
   /** Prompt tokens that the context left out. */
   readonly leftOut: number
   readonly named: Marks
+  /** Once more, where upstream refuses thinking that is bound to another history; undefined: there is none to leave out. */
+  readonly repaired: Effect.Effect<Understood | undefined, GatewayError>
 }
 
 const eventStream = "text/event-stream; charset=utf-8"
@@ -51,12 +61,33 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
   const { aliveEvery, quiet } = yield* Patience
   const readers = yield* makeReaders
 
-  const prepared = Effect.fnUntraced(function* (message: MessagesRequest, asked: Asked, owner: string) {
-    if (asked.context === "off") return { message, changed: false, rawTokens: undefined, leftOut: 0, named: {} }
+  /** Another attempt is another request to the ledger. */
+  const made = (
+    { asked, options, ...first }: Pick<Understood, "asked" | "options" | "repaired">,
+    { changed, conversation, rawTokens, request, tokens }: PreparedRequest
+  ): Understood => ({
+    ...first,
+    asked,
+    message: request,
+    leftOut: changed ? Math.max(0, rawTokens - tokens) : 0,
+    named: markConversation(conversation),
+    options: changed
+      ? { ...options, rawTokens, forward: options.forward && { ...options.forward, body: undefined } }
+      : options
+  })
+
+  const managed = Effect.fnUntraced(function* (
+    message: MessagesRequest,
+    asked: Asked,
+    options: RunOptions,
+    owner: string
+  ): Effect.fn.Return<Understood, ContextTooLarge> {
     const by = { ...asked.caller, owner }
-    const { changed, conversation, rawTokens, request, tokens } = yield* contexts.prepare(message, by, asked)
-    const leftOut = changed ? Math.max(0, rawTokens - tokens) : 0
-    return { message: request, changed, rawTokens, leftOut, named: markConversation(conversation) }
+    const again = { ...options, requestId: `${options.requestId}_2` }
+    const repaired = Effect.map(contexts.repair(message, by, asked), (request) =>
+      request === undefined ? undefined : made({ asked, options: again, repaired: Effect.undefined }, request)
+    )
+    return made({ asked, options, repaired }, yield* contexts.prepare(message, by, asked))
   })
 
   const understood = Effect.fnUntraced(function* (
@@ -67,34 +98,43 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     const { headers } = incoming(request)
     const asked = readAsked(headers, credentials, front.settings)
     if ("_tag" in asked) return yield* Effect.fail(asked)
-    const bytes = yield* readBody(request)
-    const encoding = headers["content-encoding"]
-    const body = yield* Effect.flatMap(decodeBody(bytes, encoding), parseBody)
-    const context = yield* prepared(yield* asRequest(body), asked, credentials.owner)
-    const { changed, leftOut, message, named, rawTokens } = context
-    const forward = { body: changed ? undefined : bytes, query: queryOf(request.url), scheme: credentials.scheme }
-    return {
-      message,
-      asked,
-      leftOut,
-      named,
-      options: {
-        requestId,
-        headers: upstreamHeaders(headers),
-        apiKey: credentials.apiKey,
-        // An answer in a message thread can be gone on from once: it belongs to one client.
-        cache: "thread" in message ? "off" : asked.cache,
-        // Two versions of the API may word one answer differently.
-        cacheScope: scopeFor(credentials.owner, headers["anthropic-version"]),
-        deadlineMillis: asked.deadlineMillis,
-        rawTokens: changed ? rawTokens : undefined,
-        forward
-      }
+    const body = yield* readBody(request)
+    const parsed = yield* Effect.flatMap(decodeBody(body, headers["content-encoding"]), parseBody)
+    const message = yield* asRequest(parsed)
+    const options: RunOptions = {
+      requestId,
+      headers: upstreamHeaders(headers),
+      apiKey: credentials.apiKey,
+      // An answer in a message thread can be gone on from once: it belongs to one client.
+      cache: "thread" in message ? "off" : asked.cache,
+      // Two versions of the API may word one answer differently.
+      cacheScope: scopeFor(credentials.owner, headers["anthropic-version"]),
+      deadlineMillis: asked.deadlineMillis,
+      forward: { body, query: queryOf(request.url), scheme: credentials.scheme }
     }
+    if (asked.context === "compact") return yield* managed(message, asked, options, credentials.owner)
+    return { message, asked, options, leftOut: 0, named: {}, repaired: Effect.undefined }
   })
 
-  const whole = ({ asked, leftOut, message, named, options }: Understood): Effect.Effect<Response, GatewayError> =>
-    Effect.map(governor.run(message, asked.caller, options), (answer) => {
+  /** Serves; a history whose thinking upstream refuses is repaired once, in the log's sight, and served again. */
+  const repairing = <A, R>(it: Understood, serve: (it: Understood) => Effect.Effect<A, GovernorError, R>) =>
+    Effect.catchTag(serve(it), "ClaudeError", (error) =>
+      refusesThinking(error)
+        ? Effect.flatMap(it.repaired, (again) =>
+            again === undefined
+              ? Effect.fail(error)
+              : Effect.andThen(
+                  Effect.logWarning(`Upstream refused thinking; it is sent once more without: ${error.message}`),
+                  serve(again)
+                )
+          )
+        : Effect.fail(error)
+    )
+
+  const whole = (it: Understood): Effect.Effect<Response, GatewayError> => {
+    const { leftOut, named } = it
+    const served = repairing(it, ({ asked, message, options }) => governor.run(message, asked.caller, options))
+    return Effect.map(served, (answer) => {
       const bytes = originalOf(answer.message) ?? encoder.encode(JSON.stringify(answer.message))
       const marks = markSettled(answer.settlement, answer.message, leftOut)
       return HttpServerResponse.uint8Array(bytes, {
@@ -102,6 +142,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
         headers: { "request-id": answer.settlement.requestId, ...downstream(answer.headers), ...named, ...marks }
       })
     })
+  }
 
   const streamed = (request: Request, pull: BytesPull, headers: Marks) =>
     Effect.map(
@@ -127,13 +168,17 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
 
   const stream = Effect.fnUntraced(function* (
     request: Request,
-    { asked, leftOut, message, named, options }: Understood,
+    it: Understood,
     requestId: string
   ): Effect.fn.Return<Response, GatewayError, Scope.Scope> {
+    const { leftOut, named } = it
     const scope = yield* Effect.scope
     const streamOptions = { requestId, scope, aliveEvery, onSettled: trailers(request) }
     const opening: Opening = yield* Effect.forkIn(
-      Scope.provide(governor.stream(message, asked.caller, options), scope),
+      Scope.provide(
+        repairing(it, ({ asked, message, options }) => governor.stream(message, asked.caller, options)),
+        scope
+      ),
       scope,
       { startImmediately: true }
     )

@@ -1,12 +1,12 @@
 import { Cause, Channel, type Duration, Effect, Exit, Fiber, Option, Pull, type Scope, Stream } from "effect"
-import type { GovernedStream, GovernorError, Settlement } from "../../governor/Governor.ts"
+import type { GovernedStream, Settlement } from "../../governor/Governor.ts"
 import { bytesOf } from "./EventBytes.ts"
 import { failureFrame, type GatewayError, refusal } from "./Failure.ts"
 
 /** Bytes to write next, or the end. */
 export type BytesPull = Effect.Effect<readonly [Uint8Array], Cause.Done>
 
-export type Opening = Fiber.Fiber<GovernedStream, GovernorError>
+export type Opening = Fiber.Fiber<GovernedStream, GatewayError>
 
 export interface StreamOptions {
   /** How often a client that waits hears that it is not forgotten. */
@@ -67,7 +67,7 @@ export const streamBytes = Effect.fnUntraced(function* (
 /** The bytes of a stream that is not open yet: comments until it is, an `error` event when it never will be. */
 export const waitingBytes = (opening: Opening, options: StreamOptions): BytesPull => {
   let opened: BytesPull | undefined
-  const open = (exit: Exit.Exit<GovernedStream, GovernorError>): BytesPull =>
+  const open = (exit: Exit.Exit<GovernedStream, GatewayError>): BytesPull =>
     Effect.flatMap(
       Exit.isSuccess(exit) ? streamBytes(exit.value, options) : failing(exit.cause, options.requestId),
       (pull) => {
