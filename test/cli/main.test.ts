@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { folderOf, logOf } from "./logs.ts"
 import { lines, root, sluice } from "./run.ts"
 
 const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"))
@@ -49,6 +50,15 @@ describe("sluice", () => {
       assert.strictEqual(lines(stderr).length, 1)
       assert.include(stderr, "sluice serve")
     })
+  )
+
+  it.live("warnings go to standard error: what was asked for stays readable by a program", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf({ "a.jsonl": logOf(1, 4) })
+      const { stderr, stdout } = yield* sluice(["replay", folder, "--json", "--model", "unheard-of"])
+      assert.include(stderr, "unheard-of")
+      assert.strictEqual(JSON.parse(stdout).model, "unheard-of")
+    }).pipe(Effect.scoped)
   )
 
   it.live("a bad setting is one line that names variable, value and what is accepted, and exits 2", () =>
