@@ -17,10 +17,14 @@ export const clean = (env: Record<string, string> = {}): NodeJS.ProcessEnv => ({
   ...env
 })
 
-/** Runs the command line from source until it ends. */
-export const sluice = (args: ReadonlyArray<string>, env: Record<string, string> = {}): Effect.Effect<Ran> =>
+/** Runs a program until it ends. */
+export const ran = (
+  program: string,
+  args: ReadonlyArray<string>,
+  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }
+): Effect.Effect<Ran> =>
   Effect.callback<Ran>((resume) => {
-    const child = spawn(process.execPath, ["src/main.ts", ...args], { cwd: root, env: clean(env) })
+    const child = spawn(program, args, { ...options, stdio: "pipe" })
     let stdout = ""
     let stderr = ""
     child.stdout.on("data", (chunk) => {
@@ -32,5 +36,9 @@ export const sluice = (args: ReadonlyArray<string>, env: Record<string, string> 
     child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
     return Effect.sync(() => child.kill("SIGKILL"))
   })
+
+/** Runs the command line from source until it ends. */
+export const sluice = (args: ReadonlyArray<string>, env: Record<string, string> = {}): Effect.Effect<Ran> =>
+  ran(process.execPath, ["src/main.ts", ...args], { cwd: root, env: clean(env) })
 
 export const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line.trim() !== "")
