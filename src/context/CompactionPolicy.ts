@@ -13,8 +13,12 @@ export interface Situation {
   /** Tokens of the prompt after a compaction, and of its part that would keep its bytes (system, tools, heavy segments). */
   readonly floorTokens: () => number
   readonly stableTokens: number
+  /** Tokens of the prompt that have not been sent before: they are written in any case. */
+  readonly freshTokens: number
   /** Requests that are still to come in this conversation, as far as experience tells. */
   readonly expectedRequests: number
+  /** Of these, the share that is expected to find a cold cache. */
+  readonly coldShare: number
   /** Since the previous request of this conversation; undefined for the first. */
   readonly idleMillis: number | undefined
   /** How long upstream keeps the end of the prompt: five minutes, or an hour. */
@@ -56,13 +60,23 @@ export const excessOf = (s: Situation): number => Math.max(0, s.tokens - s.floor
 const rewriteCost = (s: Situation, floor: number): number =>
   Math.max(0, floor - s.stableTokens) * s.prices.write + s.extraNanoUsd
 
-/** Warm: rewriting what is not stable, against reading less at every request to come. Cold: everything is written anyway. */
-const savings = (s: Situation, floor: number, cold: boolean): number => {
+/** Upstream has forgotten the end of the prompt. */
+export const isCold = ({ idleMillis, lifetimeMillis }: Situation): boolean =>
+  idleMillis !== undefined && idleMillis > lifetimeMillis
+
+/**
+ * Warm: rewriting what is not stable, against reading what was sent before and writing what was not. Cold: everything is
+ * written anyway. From then on, every request reads less, or writes less where it comes too late.
+ */
+const savings = (s: Situation, floor: number): number => {
+  const { read, write } = s.prices
   const removed = s.tokens - floor
-  const now = cold
-    ? removed * s.prices.write - s.extraNanoUsd
-    : s.tokens * s.prices.read - rewriteCost(s, floor) - Math.min(floor, s.stableTokens) * s.prices.read
-  return Math.round(now + removed * s.prices.read * (s.expectedRequests - 1))
+  const kept = (s.tokens - s.freshTokens) * read + s.freshTokens * write
+  const now = isCold(s)
+    ? removed * write - s.extraNanoUsd
+    : kept - rewriteCost(s, floor) - Math.min(floor, s.stableTokens) * read
+  const later = s.coldShare * write + (1 - s.coldShare) * read
+  return Math.round(now + removed * later * (s.expectedRequests - 1))
 }
 
 const seconds = (millis: number): number => Math.round(millis / 1000)
@@ -76,12 +90,12 @@ const dollars = (nano: number): string => `$${(nano / 1e9).toFixed(4)}`
  */
 export const decide = (s: Situation): Decision => {
   const idle = s.idleMillis
-  const cold = idle !== undefined && idle > s.lifetimeMillis
+  const cold = isCold(s)
   const compact = (cause: CompactionCause, reason: string): Decision => ({
     compact: true,
     cause,
     reason,
-    savesNanoUsd: savings(s, s.floorTokens(), cold)
+    savesNanoUsd: savings(s, s.floorTokens())
   })
   const keep = (reason: string, savesNanoUsd = 0): Decision => ({ compact: false, reason, savesNanoUsd })
   if (s.upperBound > s.limit) return compact("limit", `${s.upperBound} tokens (upper bound) would exceed ${s.limit}`)
@@ -91,7 +105,7 @@ export const decide = (s: Situation): Decision => {
   const floor = s.floorTokens()
   const share = s.tokens === 0 ? 0 : 1 - floor / s.tokens
   if (cold && share > worthwhile) return compact("cold", `the prompt cache is cold (idle for ${seconds(idle)} s)`)
-  const saved = savings(s, floor, cold)
+  const saved = savings(s, floor)
   if (s.objective === "tokens") {
     return share > worthwhileForTokens
       ? compact("share", `it removes ${Math.round(share * 100)} % of the tokens`)

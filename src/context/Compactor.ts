@@ -66,6 +66,15 @@ export const recentStart = (source: Source, plan: Plan): number => {
   return Math.min(round, cutAtOrAfter(messages, Math.min(start, round)))
 }
 
+/** What the recent band takes under the plan: all but its newest messages are cut. */
+export const recentTokens = (source: Source, plan: Plan): number => {
+  const { retained: messages } = source
+  return messages.slice(recentStart(source, plan)).reduce((sum, message, index, { length }) => {
+    const aged = length - index > plan.freshMessages
+    return sum + (aged ? tokensCut(source, message, plan.chars) : source.tokens(message))
+  }, 0)
+}
+
 /** Runs of about `size` messages between legal cuts. */
 export const runs = (
   messages: ReadonlyArray<StoredMessage>,

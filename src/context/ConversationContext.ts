@@ -4,7 +4,7 @@ import { startsTurn } from "../domain/Message.ts"
 import type { Usage } from "../domain/Usage.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import type { Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
-import { type Decision, excessOf, type Situation } from "./CompactionPolicy.ts"
+import { type Decision, excessOf, isCold, type Situation } from "./CompactionPolicy.ts"
 import { byBlock, compact } from "./Compactor.ts"
 import { Dress, type Dressed } from "./Dress.ts"
 import { dueRuns } from "./dueRuns.ts"
@@ -112,7 +112,7 @@ export class ConversationContext {
       const decision = this.options.policy(situation)
       // A pause is remembered: the next compaction marks its prefix for an hour.
       const paused = rhythm.asks(before.tokens, window.sendable.at(-1)?.createdAt)
-      this.outlook.sees(rhythm.requests)
+      this.outlook.sees(rhythm.requests, isCold(situation))
       if (paused) window.layout = { ...window.layout, pauses: window.layout.pauses + 1 }
       if (window.isWhole) this.chooseLifetime(shell, situation)
       const keep = (kept: Decision) => {
@@ -213,12 +213,12 @@ export class ConversationContext {
     return this.dress.of(shell, this.layout.longLived)
   }
 
-  private estimate(shell: Shell): Estimate {
-    return this.options.estimator.estimate(requestOf(this.dressed(shell), this.window.messages))
+  private estimate(shell: Shell, messages = this.window.messages): Estimate {
+    return this.options.estimator.estimate(requestOf(this.dressed(shell), messages))
   }
 
   private room(shell: Shell): number {
-    return this.options.maxTokens - this.options.estimator.estimate(requestOf(this.dressed(shell), [])).upperBound
+    return this.options.maxTokens - this.estimate(shell, []).upperBound
   }
 
   private situation(shell: Shell, estimate: Estimate): Situation {
@@ -231,7 +231,7 @@ export class ConversationContext {
         rhythm: this.rhythm,
         outlook: this.outlook,
         model: catalog.get(shell.model),
-        room: this.room(shell),
+        shell: this.estimate(shell, []),
         fullMessages: this.window.fullMessages,
         hasThinking: this.window.hasThinking,
         summaryNanoUsd: summarizer.costNanoUsd

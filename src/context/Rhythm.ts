@@ -34,6 +34,11 @@ export class Rhythm {
     return this.lastAt === undefined || at === undefined ? undefined : at - this.lastAt
   }
 
+  /** Of a prompt of so many tokens, those that were not sent before; 0 where nothing is known of it. */
+  freshTokens(tokens: number): number {
+    return this.seen === 0 ? 0 : Math.max(0, tokens - this.sentTokens)
+  }
+
   /** What stored messages tell of an earlier request, for a conversation that is taken up again. */
   resumes(requests: number, at: number): void {
     if (this.requests > 0 || requests === 0) return

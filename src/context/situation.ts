@@ -1,7 +1,7 @@
 import type { Model } from "../models/ModelCatalog.ts"
 import type { Estimate } from "../tokens/TokenEstimator.ts"
 import { cacheLifetimeMillis, type Situation } from "./CompactionPolicy.ts"
-import { recentStart, type Source } from "./Compactor.ts"
+import { recentTokens, type Source } from "./Compactor.ts"
 import { type Layout, segmentsOf } from "./Layout.ts"
 import type { Outlook } from "./Outlook.ts"
 import { plans } from "./Plans.ts"
@@ -15,9 +15,9 @@ export interface View {
   readonly outlook: Outlook
   readonly model: Model
   readonly objective: Situation["objective"]
-  /** Tokens: the ceiling, and what it leaves after system and tools. */
+  /** Tokens: the ceiling, and what system and tools take of it. */
   readonly maxTokens: number
-  readonly room: number
+  readonly shell: Estimate
   readonly recentMessages: number
   readonly maxMessages: number
   readonly fullMessages: number
@@ -32,19 +32,19 @@ const rethought = 0.1
 const heavyTokens = ({ segments }: Layout): number =>
   segments.reduce((sum, segment) => (segment.detail === "heavy" ? sum + segment.tokens : sum), 0)
 
-const floorOf = ({ layout, maxTokens, recentMessages, room, source }: View): number => {
-  const [plan] = plans(room, recentMessages)
+const floorOf = ({ layout, maxTokens, recentMessages, shell, source }: View): number => {
+  const [plan] = plans(maxTokens - shell.upperBound, recentMessages)
   if (plan === undefined) return 0
-  const recent = source.retained.slice(recentStart(source, plan)).reduce((sum, m) => sum + source.tokens(m), 0)
   const segments = segmentsOf(layout).reduce((sum, segment) => sum + segment.tokens, 0)
-  return maxTokens - room + segments + recent
+  return shell.tokens + segments + recentTokens(source, plan)
 }
 
 /** What the policy looks at. The floor is counted when it is asked for, once. */
 export const situationOf = (view: View, { tokens, upperBound }: Estimate): Situation => {
-  const { layout, maxTokens, model, objective, rhythm, room } = view
+  const { layout, maxTokens, model, objective, rhythm } = view
   const { longContext, prices } = model
   const write = layout.longTail ? prices.cacheWrite1h : prices.cacheWrite5m
+  const stableTokens = view.shell.tokens + heavyTokens(layout)
   let floor: number | undefined
   const floorTokens = () => {
     floor ??= floorOf(view)
@@ -58,14 +58,16 @@ export const situationOf = (view: View, { tokens, upperBound }: Estimate): Situa
     fullMessages: view.fullMessages,
     maxMessages: view.maxMessages,
     floorTokens,
-    stableTokens: maxTokens - room + heavyTokens(layout),
+    stableTokens,
+    freshTokens: rhythm.freshTokens(tokens),
     expectedRequests: view.outlook.expected(rhythm.requests),
+    coldShare: view.outlook.coldShare,
     idleMillis: rhythm.idleMillis(view.source.retained.at(-1)?.createdAt),
     lifetimeMillis: layout.longTail ? hourMillis : cacheLifetimeMillis,
     prices: { read: rhythm.readShare * prices.cacheRead + (1 - rhythm.readShare) * write, write },
     excessNanoUsd: rhythm.excessNanoUsd,
     extraNanoUsd:
-      view.summaryNanoUsd(Math.max(0, tokens - (maxTokens - room) - heavyTokens(layout))) +
+      view.summaryNanoUsd(Math.max(0, tokens - stableTokens)) +
       (view.hasThinking ? rethought * rhythm.outputTokens * prices.output : 0)
   }
 }

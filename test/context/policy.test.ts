@@ -16,7 +16,9 @@ const calm: Situation = {
   maxMessages: 200,
   floorTokens: () => 10_000,
   stableTokens: 3_000,
+  freshTokens: 0,
   expectedRequests: 40,
+  coldShare: 0,
   idleMillis: 1_000,
   lifetimeMillis: 300_000,
   prices: { read: 100, write: 2_500 },
@@ -95,6 +97,16 @@ describe("when a context is compacted", () => {
     assert.isAbove(decide({ ...calm, tokens: 40_000, excessNanoUsd: 1e8 }).savesNanoUsd, 0)
     assert.isBelow(decide({ ...calm, fullMessages: 201, expectedRequests: 1 }).savesNanoUsd, 0)
   })
+
+  it("counts what is written in any case, and the requests to come for which all is written anew", () => {
+    const warm = decide({ ...calm, freshTokens: 1_000, coldShare: 0.1 })
+    const kept = 19_000 * 100 + 1_000 * 2_500
+    const compacted = 3_000 * 100 + 7_000 * 2_500
+    const later = 39 * 10_000 * (0.9 * 100 + 0.1 * 2_500)
+    assert.strictEqual(warm.savesNanoUsd, kept - compacted + later)
+    const cold = decide({ ...calm, freshTokens: 1_000, coldShare: 0.1, idleMillis: 300_001, extraNanoUsd: 7 })
+    assert.strictEqual(cold.savesNanoUsd, 10_000 * 2_500 - 7 + later)
+  })
 })
 
 describe("how long a conversation is expected to go on", () => {
@@ -102,15 +114,28 @@ describe("how long a conversation is expected to go on", () => {
     const outlook = new Outlook()
     for (const n of [1, 10, 1_000, 1e9]) assert.strictEqual(outlook.expected(n), n)
   })
+  it("also when it is the first there is: it has not ended", () => {
+    const outlook = new Outlook()
+    for (let n = 1; n <= 1_000; n++) {
+      outlook.sees(n, false)
+      assert.strictEqual(outlook.expected(n), n)
+    }
+  })
   it("less when most end, more when most go on", () => {
     const short = new Outlook()
     const long = new Outlook()
     for (let i = 0; i < 100; i++) {
-      short.sees(8)
-      for (const n of [8, 16, 32]) long.sees(n)
+      short.sees(8, false)
+      for (const n of [8, 16, 32]) long.sees(n, false)
     }
     assert.isBelow(short.expected(10), 3)
     assert.isAbove(long.expected(10), 50)
+  })
+  it("with as many pauses as there have been", () => {
+    const outlook = new Outlook()
+    assert.strictEqual(outlook.coldShare, 0.02)
+    for (let n = 1; n <= 10_000; n++) outlook.sees(n, n % 10 === 0)
+    assert.closeTo(outlook.coldShare, 0.1, 0.001)
   })
 })
 
