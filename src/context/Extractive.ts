@@ -2,6 +2,7 @@ import type { Detail, StoredMessage } from "../domain/Conversation.ts"
 import { type Fact, factsOf } from "./Facts.ts"
 import { salience } from "./Salience.ts"
 import { clip } from "./Text.ts"
+import { writtenWeights } from "./Verified.ts"
 
 export interface ExtractiveOptions {
   readonly detail: Detail
@@ -67,6 +68,8 @@ const lineWeight = (line: string): number => {
   if (line.startsWith("User:")) return 100
   if (line.startsWith("- User answered:")) return 97
   if (line.startsWith("- Agent ") || line.startsWith("  → agent ")) return 92
+  const written = writtenWeights.find(([label]) => line.startsWith(label))
+  if (written !== undefined) return written[1]
   return 38 + 2 * salience(line)
 }
 

@@ -12,6 +12,8 @@ export interface SummaryRequest {
   /** The summary's text must not count more tokens than this. */
   readonly maxTokens: number
   readonly model: string
+  /** Who pays for a model's summary; the stored conversation's tenant by default. */
+  readonly tenant?: string | undefined
 }
 
 /** Older summaries, in order, that are to become one. */
@@ -50,4 +52,6 @@ export interface Summarizes {
   readonly costNanoUsd: (tokens: number) => number
   /** Where upstream condenses the history itself, so that kept turns keep their thinking. Returns at once. */
   readonly block?: (request: BlockRequest) => Effect.Effect<BlockAnswer>
+  /** The same without a model, where one writes: for conversations that nobody here pays for. */
+  readonly extractive?: Summarizes
 }

@@ -20,6 +20,8 @@ export class NotWritten extends Schema.TaggedError<NotWritten>()("NotWritten", {
 
 export interface WriteRequest {
   readonly conversation: string
+  /** Who pays; the stored conversation's tenant by default. */
+  readonly tenant?: string | undefined
   /** The messages as text, already bounded. */
   readonly source: string
   readonly words: number

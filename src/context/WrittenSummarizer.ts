@@ -1,14 +1,12 @@
 import { hash } from "node:crypto"
-import { Effect, Queue } from "effect"
+import { Cause, Effect, Queue } from "effect"
 import { LRUCache } from "lru-cache"
-import type { StoredMessage } from "../domain/Conversation.ts"
-import { blocksOf, isText, isToolResult, isToolUse } from "../domain/Message.ts"
 import type { Model } from "../models/ModelCatalog.ts"
 import { pack, title, widths } from "./Extractive.ts"
 import { factsOf } from "./Facts.ts"
 import type { Summarizes, Summary, SummaryRequest } from "./Summary.ts"
-import type { SummaryWriter, WrittenSummary } from "./SummaryWriter.ts"
-import { headAndTail, textOf } from "./Text.ts"
+import { saidIn, sourceOf } from "./SummarySource.ts"
+import type { SummaryWriter, WriteRequest, WrittenSummary } from "./SummaryWriter.ts"
 import { dropped, groundedFacts } from "./Verified.ts"
 
 export interface WrittenOptions {
@@ -29,13 +27,10 @@ const patience = "60 seconds"
 const tries = 2
 
 interface Job {
-  readonly request: SummaryRequest
+  readonly key: string
+  readonly asked: WriteRequest
   readonly failures: number
 }
-
-/** Characters of one block and of all: a run of twenty messages stays within about 12,000 tokens. */
-const blockChars = 1_500
-const sourceChars = 40_000
 
 /** The source is about half of the run; the answer is short. */
 const sourceShare = 0.5
@@ -44,43 +39,15 @@ const sourceShare = 0.5
 const keyOf = ({ conversation, messages }: SummaryRequest): string =>
   hash("sha256", JSON.stringify([conversation, messages.map(({ content, role, seq }) => [seq, role, content])]), "hex")
 
-const blockSource = (message: StoredMessage): string =>
-  blocksOf(message.content)
-    .map((block) => {
-      if (isText(block)) return headAndTail(block.text, blockChars)
-      if (isToolUse(block)) return `[calls ${block.name}] ${headAndTail(JSON.stringify(block.input) ?? "", blockChars)}`
-      if (isToolResult(block)) return `[result] ${headAndTail(textOf(block.content), blockChars)}`
-      return ""
-    })
-    .filter((text) => text.length > 0)
-    .join("\n")
-
-const sourceOf = (messages: ReadonlyArray<StoredMessage>): string =>
-  headAndTail(messages.map((m) => `## Message ${m.seq}, ${m.role}\n${blockSource(m)}`).join("\n\n"), sourceChars)
-
-const textsIn = (value: unknown): ReadonlyArray<string> => {
-  if (typeof value === "string") return [value]
-  if (typeof value === "number") return [String(value)]
-  if (typeof value !== "object" || value === null) return []
-  return Array.isArray(value) ? value.flatMap(textsIn) : Object.entries(value).flat().flatMap(textsIn)
-}
-
-/** All that was said, for checking: the model saw only a bounded part of it, and tool calls as JSON. */
-const wholeText = (messages: ReadonlyArray<StoredMessage>): string =>
-  messages
-    .flatMap(({ content }) => blocksOf(content))
-    .flatMap((block) => (isToolUse(block) ? [JSON.stringify(block.input) ?? ""] : []).concat(textsIn(block)))
-    .join("\n")
-
-/** A model's summary, checked against the messages, with the dear facts it left out, within the room it has. */
+/** A model's summary, checked against the messages, with the facts it left out, the dearest first, within the room it has. */
 const compose = (request: SummaryRequest, written: WrittenSummary, options: WrittenOptions): Summary => {
   const { detail, maxTokens, messages, model } = request
   const count = (text: string) => options.count(text, model)
   const { lineChars } = widths[detail]
-  const grounded = groundedFacts(written, wholeText(messages), 2 * lineChars)
+  const grounded = groundedFacts(written, saidIn(messages), 2 * lineChars)
   const extracted = factsOf(messages, { agentTools: options.agentTools, ...widths[detail] })
   const top = title(messages)
-  const lines = pack([...grounded, ...dropped(extracted, grounded, 60)], maxTokens - count(top) - 2, count)
+  const lines = pack([...grounded, ...dropped(extracted, grounded)], maxTokens - count(top) - 2, count)
   const text = [top, ...lines].join("\n")
   return { text, tokens: count(text) }
 }
@@ -99,27 +66,28 @@ export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions)
   /** What finds no place in the queue may be asked for again; what the model failed at, once more. */
   const enqueue = (request: SummaryRequest): void => {
     const key = keyOf(request)
-    const state = asked.get(key) ?? 0
-    if (state !== "waiting" && state < tries && Queue.offerUnsafe(jobs, { request, failures: state })) {
-      asked.set(key, "waiting")
-    }
+    const failures = asked.get(key) ?? 0
+    if (ready.has(key) || failures === "waiting" || failures >= tries) return
+    const { conversation, messages, tenant } = request
+    const job = { conversation, tenant, source: sourceOf(messages), words: options.words }
+    if (Queue.offerUnsafe(jobs, { key, asked: job, failures })) asked.set(key, "waiting")
   }
 
-  const write = ({ failures, request }: Job) => {
-    const { conversation, messages } = request
-    const failed = Effect.sync(() => asked.set(keyOf(request), failures + 1))
-    return options.writer.write({ conversation, source: sourceOf(messages), words: options.words }).pipe(
-      Effect.timeout(patience),
-      Effect.map((written) => ready.set(keyOf(request), written)),
-      Effect.catch((error) =>
-        Effect.andThen(failed, Effect.logDebug(`Summary not written by the model: ${error.message}`))
-      ),
-      // One summary that breaks must not end all others.
-      Effect.catchDefect((defect) =>
-        Effect.andThen(failed, Effect.logWarning("A summary could not be written.", defect))
-      )
-    )
+  const failed = ({ failures, key }: Job, cause: Cause.Cause<Error>) => {
+    asked.set(key, failures + 1)
+    const error = Cause.squash(cause)
+    return Cause.hasFails(cause) && error instanceof Error
+      ? Effect.logDebug(`Summary not written by the model: ${error.message}`)
+      : Effect.logWarning("A summary could not be written.", cause)
   }
+
+  const write = (job: Job) =>
+    Effect.suspend(() => options.writer.write(job.asked)).pipe(
+      Effect.timeout(patience),
+      Effect.tap((written) => Effect.sync(() => ready.set(job.key, written) && asked.delete(job.key))),
+      // One summary that breaks, or whose call is interrupted, must not end all others.
+      Effect.catchCause((cause) => Effect.suspend(() => failed(job, cause)))
+    )
 
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(jobs), write)))
 
@@ -136,6 +104,7 @@ export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions)
 
   const costNanoUsd = (tokens: number): number => tokens * sourceShare * options.prices.input
 
-  const service: Summarizes = { summarize, merge: options.extractive.merge, ahead, costNanoUsd }
+  const { extractive } = options
+  const service: Summarizes = { summarize, merge: extractive.merge, ahead, costNanoUsd, extractive }
   return service
 })

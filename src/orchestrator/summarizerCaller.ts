@@ -4,7 +4,7 @@ import { type Caller, defaultCaller } from "../domain/Caller.ts"
 
 /**
  * Who asks for summaries: an agent name of its own, so that budgets and reports can tell them from the work itself, in
- * the name of the conversation's tenant; the default one for conversations that are not stored here.
+ * the name of who is said to pay, or else of the stored conversation's tenant.
  */
 export const summarizerCallers = Effect.gen(function* () {
   const repo = yield* Effect.serviceOption(ChatRepo)
@@ -17,8 +17,8 @@ export const summarizerCallers = Effect.gen(function* () {
           Effect.orElseSucceed(() => defaultCaller.tenant)
         )
     })
-  return (conversation: string): Effect.Effect<Caller> =>
-    Effect.map(tenantOf(conversation), (tenant) => ({
+  return (conversation: string, payer?: string): Effect.Effect<Caller> =>
+    Effect.map(payer === undefined ? tenantOf(conversation) : Effect.succeed(payer), (tenant) => ({
       tenant,
       agent: "summarizer",
       conversation,

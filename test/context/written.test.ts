@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import { Summarizer, type SummaryRequest } from "../../src/context/Summarizer.ts"
 import { NotWritten, SummaryWriter, type WrittenSummary } from "../../src/context/SummaryWriter.ts"
-import { groundingIn, isGrounded } from "../../src/context/Verified.ts"
+import { groundingIn, isGrounded } from "../../src/context/Grounding.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Settings } from "../../src/Settings.ts"
@@ -159,7 +159,7 @@ describe("summaries written by a model", () => {
 
   it("checks names and quoted words, whatever their case, and where a sentence starts only an agent's", () => {
     const source = 'the reviewer, marvin, found it with Jean-Luc: "drop the index". \nGitHub refused twice, 478 tests'
-    const { agent, line } = groundingIn(source)
+    const { agent, line } = groundingIn({ all: source, user: source, assistant: "" })
     for (const said of [
       "Later it was found by Marvin and Jean-Luc's agent",
       'User said "Drop the index."',
