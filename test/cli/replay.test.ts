@@ -70,6 +70,8 @@ describe("replay", () => {
       )
       const printed = textReport(result)
       assert.match(printed, /misses +recall/)
+      assert.match(printed, /^2 conversations at/m)
+      assert.match(textReport({ ...result, conversations: result.conversations.slice(1) }), /^1 conversation at/m)
       assert.include(printed, `window missed the prompt cache ${window?.cacheMisses.toLocaleString("en-US")} times`)
     }).pipe(Effect.scoped)
   )

@@ -1,39 +1,53 @@
-import { Effect, FileSystem, Path, Schema } from "effect"
+import { Effect, FileSystem, Path, type PlatformError, Schema } from "effect"
 
 export class TranscriptError extends Schema.TaggedError<TranscriptError>()("TranscriptError", {
   message: Schema.String
 }) {}
 
+/** What the system says about a file, where Effect names only its own method. */
+export const because = ({ message, reason }: PlatformError.PlatformError): string =>
+  reason.cause instanceof Error ? reason.cause.message : message
+
 const isLog = (file: string): boolean => file.endsWith(".jsonl")
 
-/** The logs a path names: the file itself, or every `.jsonl` below a folder, sorted. */
-export const logFiles = Effect.fn("logFiles")(function* (paths: ReadonlyArray<string>) {
+/** Every `.jsonl` file below a folder, sorted; folders of that name and links that lead nowhere are none. */
+const logsBelow = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
-  const files: Array<string> = []
+  const below = yield* fs
+    .readDirectory(folder, { recursive: true })
+    .pipe(
+      Effect.mapError((error) => new TranscriptError({ message: `${folder} cannot be listed: ${because(error)}.` }))
+    )
+  const named = below
+    .filter(isLog)
+    .sort()
+    .map((file) => join(folder, file))
+  return yield* Effect.filter(named, (file) =>
+    fs.stat(file).pipe(
+      Effect.map(({ type }) => type === "File"),
+      Effect.orElseSucceed(() => false)
+    )
+  )
+})
+
+/** The logs that paths name: a file itself, or what is below a folder. A file that is reached twice is one log. */
+export const logFiles = Effect.fn("logFiles")(function* (paths: ReadonlyArray<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const files = new Map<string, string>()
   for (const path of paths) {
-    const info = yield* fs
+    const { type } = yield* fs
       .stat(path)
       .pipe(Effect.mapError(() => new TranscriptError({ message: `${path} does not exist or cannot be read.` })))
-    if (info.type !== "Directory") files.push(path)
-    else {
-      const below = yield* fs
-        .readDirectory(path, { recursive: true })
-        .pipe(
-          Effect.mapError((error) => new TranscriptError({ message: `${path} cannot be listed: ${error.message}` }))
-        )
-      files.push(
-        ...below
-          .filter(isLog)
-          .sort()
-          .map((file) => join(path, file))
-      )
+    for (const file of type === "Directory" ? yield* logsBelow(path) : [path]) {
+      const real = yield* Effect.orElseSucceed(fs.realPath(file), () => file)
+      if (!files.has(real)) files.set(real, file)
     }
   }
-  if (files.length === 0) {
+  if (files.size === 0) {
     return yield* new TranscriptError({ message: `No .jsonl transcripts in ${paths.join(", ")}.` })
   }
-  return files
+  return [...files.values()]
 })
 
 const named = 10
@@ -57,5 +71,5 @@ export const readLog = Effect.fn("readLog")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* fs
     .readFileString(file)
-    .pipe(Effect.mapError((error) => new TranscriptError({ message: `${file} cannot be read: ${error.message}` })))
+    .pipe(Effect.mapError((error) => new TranscriptError({ message: `${file} cannot be read: ${because(error)}.` })))
 })

@@ -1,7 +1,7 @@
 import { basename } from "node:path"
 import { type ByPolicy, named, type ReplayResult } from "./run.ts"
 import { missCauses, type Totals } from "./Totals.ts"
-import { count, percent, ratio, share, table, usd } from "./text.ts"
+import { count, counted, percent, ratio, share, table, usd } from "./text.ts"
 
 const head = [
   "policy",
@@ -48,7 +48,7 @@ const misses = (policies: ByPolicy): ReadonlyArray<string> =>
   named(policies).flatMap(([name, { cacheMisses, cacheMissesByCause }]) => {
     const causes = missCauses.filter((cause) => cacheMissesByCause[cause] > 0)
     const split = causes.map((cause) => `${count(cacheMissesByCause[cause])} ${cause}`).join(", ")
-    return cacheMisses === 0 ? [] : [`${name} missed the prompt cache ${count(cacheMisses)} times: ${split}`]
+    return cacheMisses === 0 ? [] : [`${name} missed the prompt cache ${counted(cacheMisses, "time")}: ${split}`]
   })
 
 const mostSkipped = 10
@@ -57,7 +57,7 @@ const skipped = (lines: ReplayResult["skippedLines"]): ReadonlyArray<string> =>
   lines.length === 0
     ? []
     : [
-        `${count(lines.length)} ${lines.length === 1 ? "line" : "lines"} skipped:`,
+        `${counted(lines.length, "line")} skipped:`,
         ...lines.slice(0, mostSkipped).map(({ file, line, reason }) => `  ${file}:${line}: ${reason}`),
         ...(lines.length > mostSkipped ? [`  … and ${count(lines.length - mostSkipped)} more (--json lists all)`] : [])
       ]
@@ -75,7 +75,7 @@ export const textReport = (result: ReplayResult): string => {
   const all = named(result.policies).map(([name, totals]) => row(name, totals))
   return [
     ...(each.length > 0 ? [table([["conversation", ...head.slice(1)], ...each]), ""] : []),
-    `${count(result.conversations.length)} conversations at ${result.model}'s prices, prompt caching modelled:`,
+    `${counted(result.conversations.length, "conversation")} at ${result.model}'s prices, prompt caching modelled:`,
     table([head, ...all]),
     ...against(result.policies),
     ...misses(result.policies),

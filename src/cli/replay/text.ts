@@ -1,6 +1,9 @@
 /** How replay writes figures for people. */
 export const count = (n: number): string => n.toLocaleString("en-US")
 
+/** `1 line`, `2 lines`. */
+export const counted = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
+
 export const usd = (nano: number): string => `$${(nano / 1e9).toFixed(nano < 1e9 ? 4 : 2)}`
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
