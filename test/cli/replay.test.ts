@@ -126,11 +126,33 @@ describe("the sweep", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("changes nothing where nothing is gained", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf({ "a.jsonl": logOf(1, 4) })
+      const trials = yield* sweep(options(folder)).pipe(under())
+      assert.isTrue(trials.find((trial) => trial.chosen)?.current)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("leaves the current settings as they are, and says MID_RANGE_MESSAGES where its choice needs another", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf({ "a.jsonl": logOf(1, 30) })
+      const narrow = { RECENT_MESSAGES_FULL: "15", MID_RANGE_MESSAGES: "25" }
+      const trials = yield* sweep(options(folder)).pipe(under(narrow))
+      assert.strictEqual(trials.find((trial) => trial.current)?.midRangeMessages, 25)
+      const wide = trials.filter((trial) => trial.recentMessagesFull === 30)
+      assert.isTrue(wide.length > 0 && wide.every((trial) => trial.midRangeMessages === 50))
+      const printed = sweepReport(trials.map((trial) => ({ ...trial, chosen: trial === wide[0] })))
+      assert.match(printed, /RECENT_MESSAGES_FULL=30\nMID_RANGE_MESSAGES=50\n/)
+    }).pipe(Effect.scoped)
+  )
+
   it("prints what each further dollar buys, and nothing that costs more to remember less", () => {
     const trial = (maxContextTokens: number, usd: number, recall: number, marks: Partial<Trial> = {}): Trial => ({
       compactionObjective: "dollars",
       maxContextTokens,
       recentMessagesFull: 30,
+      midRangeMessages: 100,
       summaryLengthWords: 200,
       totals: { ...noTotals, inputNanoUsd: usd * 1e9, recall },
       current: false,
@@ -182,16 +204,44 @@ describe("on the command line", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a report that cannot be written, or is asked for together with a sweep, is one line", () =>
+  it.live("a report that cannot be written is one line, and nothing is played for it", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf({ "a.jsonl": "no log" })
+      for (const file of [join(folder, "no", "where.html"), folder]) {
+        const { code, stderr } = yield* sluice(["replay", folder, "--html", file])
+        assert.strictEqual(code, 1)
+        assert.match(stderr, /^sluice: \S+ cannot be written: [^\n]+\n$/)
+        assert.notInclude(stderr, "FileSystem")
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a sweep plays settings of Sluice only: what it cannot obey is refused", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf({ "a.jsonl": logOf(1, 5) })
-      for (const args of [
-        ["--html", join(folder, "no", "where.html")],
-        ["--html", "x.html", "--sweep"]
-      ]) {
-        const { code, stderr } = yield* sluice(["replay", folder, ...args])
-        assert.strictEqual(code, 1)
-        assert.strictEqual(lines(stderr).length, 1)
+      for (const [flag, value] of [
+        ["--html", "x.html"],
+        ["--policy", "none"]
+      ] as const) {
+        const { code, stderr } = yield* sluice(["replay", folder, "--sweep", flag, value])
+        assert.strictEqual(code, 2)
+        assert.match(stderr, new RegExp(`^sluice: --sweep and ${flag} exclude each other[^\n]*\n$`))
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("--explain tells the same as text and as JSON", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf({ "a.jsonl": logOf(1, 30) })
+      const text = yield* sluice(["context", folder, "--explain"])
+      const { bands, breakpoints, decision } = JSON.parse(
+        (yield* sluice(["context", folder, "--explain", "--json"])).stdout
+      )
+      assert.include(text.stdout, decision.reason)
+      assert.include(text.stdout, `breakpoints: ${breakpoints.join(", ")}`)
+      for (const { band, from, to, tokens } of bands) {
+        const told = from === null ? "nothing" : `messages ${from}–${to - 1}, ${tokens} tokens`
+        assert.match(text.stdout, new RegExp(`^${band}: .*${told}$`, "m"))
       }
     }).pipe(Effect.scoped)
   )

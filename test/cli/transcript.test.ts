@@ -21,6 +21,20 @@ describe("transcripts in the format of the API", () => {
     assert.strictEqual(transcripts[0]?.outputTokens.get(1), 7)
   })
 
+  it("what comes before the first known time did not come before a pause", () => {
+    const text = [
+      line({ role: "user", content: "hello" }),
+      line({ role: "assistant", content: "hi" }),
+      line({ role: "user", content: "go on", timestamp: "2026-01-01T00:00:00Z" }),
+      line({ role: "assistant", content: "done" })
+    ].join("\n")
+    const [transcript] = parseTranscripts("a.jsonl", text).transcripts
+    assert.deepStrictEqual(
+      transcript?.messages.map(({ createdAt }) => createdAt),
+      Array.from({ length: 4 }, () => Date.parse("2026-01-01T00:00:00Z"))
+    )
+  })
+
   it("names every line it cannot use and keeps the others", () => {
     const text = [
       line({ role: "user", content: "a" }),

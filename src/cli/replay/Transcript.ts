@@ -33,8 +33,12 @@ type Fields = Readonly<Record<string, unknown>>
 
 const isFields = (u: unknown): u is Fields => typeof u === "object" && u !== null && !Array.isArray(u)
 
+/** A time of day without a zone is read as UTC: pauses are the same wherever a log is replayed. */
+const zoneless = /[T ][\d:.]+$/
+
 const time = (value: unknown): number | undefined => {
-  const millis = typeof value === "string" ? Date.parse(value) : Number.NaN
+  if (typeof value !== "string") return undefined
+  const millis = Date.parse(zoneless.test(value) ? `${value}Z` : value)
   return Number.isNaN(millis) ? undefined : millis
 }
 
@@ -99,9 +103,10 @@ class Builder {
   private readonly outputTokens = new Map<number, number>()
   private readonly byKey = new Map<string, number>()
   private readonly seenBlocks = new Set<string>()
-  private lastAt = 0
+  private lastAt: number | undefined
 
   add(entry: Entry): void {
+    if (this.lastAt === undefined && entry.at !== undefined) this.begins(entry.at)
     this.lastAt = entry.at ?? this.lastAt
     const known = entry.key === undefined ? undefined : this.byKey.get(entry.key)
     const seq = known ?? this.messages.length
@@ -112,8 +117,13 @@ class Builder {
     else this.extend(entry, known)
   }
 
+  /** What came before the first known time came just before it: nothing is known of a pause. */
+  private begins(at: number): void {
+    for (const [index, message] of this.messages.entries()) this.messages[index] = { ...message, createdAt: at }
+  }
+
   private push({ content, key, role }: Entry, seq: number): void {
-    this.messages.push({ seq, role, content, tokens: 0, createdAt: this.lastAt })
+    this.messages.push({ seq, role, content, tokens: 0, createdAt: this.lastAt ?? 0 })
     if (key === undefined) return
     this.byKey.set(key, seq)
     this.seenBlocks.add(`${key}:${JSON.stringify(content)}`)
