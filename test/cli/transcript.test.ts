@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { parseTranscripts } from "../../src/cli/replay/Transcript.ts"
+import { folderOf } from "./logs.ts"
+import { sluice } from "./run.ts"
 
 const line = (value: unknown): string => JSON.stringify(value)
 
@@ -34,6 +37,19 @@ describe("transcripts in the format of the API", () => {
       Array.from({ length: 4 }, () => Date.parse("2026-01-01T00:00:00Z"))
     )
   })
+
+  it.live("times without a zone lie an hour apart, also where a clock is put forward between them", () =>
+    Effect.gen(function* () {
+      const said = ["2026-03-08T01:58:00", "2026-03-08T03:01:00"].flatMap((timestamp) => [
+        { role: "user", content: "Read the file, please. ".repeat(500), timestamp },
+        { role: "assistant", content: "Done.", timestamp }
+      ])
+      const folder = yield* folderOf({ "a.jsonl": said.map(line).join("\n") })
+      const args = ["replay", folder, "--policy", "none", "--json"]
+      const { stdout } = yield* sluice(args, { TZ: "America/New_York" })
+      assert.deepInclude(JSON.parse(stdout).policies.none.cacheMissesByCause, { cold: 1 })
+    }).pipe(Effect.scoped)
+  )
 
   it("names every line it cannot use and keeps the others", () => {
     const text = [
