@@ -3,7 +3,7 @@ import { CliError } from "effect/cli"
 import * as HttpServerError from "effect/http/HttpServerError"
 
 /** Exit codes: 0 done, 1 failed, 2 wrong arguments or settings, 130 interrupted. */
-const misuse = new Set(["InvalidSetting", "ShowHelp"])
+const misuse = new Set(["InvalidSetting", "Misuse", "ShowHelp"])
 
 const tagOf = (error: unknown): unknown =>
   typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined

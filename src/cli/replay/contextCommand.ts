@@ -7,6 +7,7 @@ import { playWith, requestPoints } from "./play.ts"
 import { sluiceWith } from "./policies.ts"
 import { makeBench } from "./run.ts"
 import { parseTranscripts, type Transcript } from "./Transcript.ts"
+import { counted } from "./text.ts"
 
 export interface ContextArguments {
   readonly path: string
@@ -14,6 +15,7 @@ export interface ContextArguments {
   readonly model: Option.Option<string>
   readonly prefixTokens: number
   readonly json: boolean
+  /** The decision and the bands instead of the messages. */
   readonly explain: boolean
 }
 
@@ -67,32 +69,51 @@ const contextText = (prepared: PreparedContext): string =>
     `${prepared.rawMessages} messages, ${prepared.rawTokens} tokens → ${prepared.messages.length} messages, about ${prepared.estimatedTokens} tokens (at most ${prepared.upperBound})`
   ].join("\n")
 
-const bandLine = (prepared: PreparedContext, band: string): string => {
-  const entries = prepared.entries.filter((entry) => entry.band === band)
-  const tokens = entries.reduce((sum, entry) => sum + entry.tokens, 0)
-  const from = entries[0]?.from ?? 0
-  const to = (entries.at(-1)?.to ?? 1) - 1
-  return entries.length === 0
-    ? `${band}: nothing`
-    : `${band}: ${entries.length} entries for messages ${from}–${to}, ${tokens} tokens`
-}
-
 /** Why the context is what it is: the policy's decision, what it expects to save, the bands. */
-const explanation = (prepared: PreparedContext): string => {
-  const { compact, reason, savesNanoUsd } = prepared.decision
+export const explanation = ({ breakpoints, decision, entries }: PreparedContext) => ({
+  decision,
+  bands: (["old", "mid", "recent"] as const).map((band) => {
+    const own = entries.filter((entry) => entry.band === band)
+    return {
+      band,
+      entries: own.length,
+      from: own[0]?.from ?? null,
+      to: own.at(-1)?.to ?? null,
+      tokens: own.reduce((sum, { tokens }) => sum + tokens, 0)
+    }
+  }),
+  breakpoints
+})
+
+type Explanation = ReturnType<typeof explanation>
+
+const bandLine = ({ band, entries, from, to, tokens }: Explanation["bands"][number]): string =>
+  from === null || to === null
+    ? `${band}: nothing`
+    : `${band}: ${counted(entries, "entry", "entries")} for messages ${from}–${to - 1}, ${tokens} tokens`
+
+const explanationText = ({ bands, breakpoints, decision }: Explanation): string => {
+  const { compact, reason, savesNanoUsd } = decision
   const saves = `${savesNanoUsd < 0 ? "costs" : "saves"} about $${(Math.abs(savesNanoUsd) / 1e9).toFixed(4)}`
   return [
     compact
       ? `Compacted: ${reason}. Expected over the rest of the conversation: ${saves}.`
       : `Kept: ${reason}. Compacting now, over the rest of the conversation: ${saves}.`,
-    ...["old", "mid", "recent"].map((band) => bandLine(prepared, band)),
-    `breakpoints: ${prepared.breakpoints.join(", ")}`
+    ...bands.map(bandLine),
+    `breakpoints: ${breakpoints.join(", ")}`
   ].join("\n")
 }
 
+const printed = (prepared: PreparedContext, { explain, json }: ContextArguments): string => {
+  if (!explain) return json ? JSON.stringify(contextJson(prepared)) : contextText(prepared)
+  const why = explanation(prepared)
+  return json ? JSON.stringify(why) : explanationText(why)
+}
+
 /** `sluice context`: prints the prepared context at a message of a log. */
-export const run = ({ at, explain, json, model, path, prefixTokens }: ContextArguments) =>
+export const run = (flags: ContextArguments) =>
   Effect.gen(function* () {
+    const { at, model, path, prefixTokens } = flags
     const file = yield* onlyLog(path)
     const { transcripts } = parseTranscripts(file, yield* readLog(file))
     const [transcript] = transcripts
@@ -104,6 +125,5 @@ export const run = ({ at, explain, json, model, path, prefixTokens }: ContextArg
       })
     }
     const prepared = yield* contextAt(transcript, end, Option.getOrUndefined(model), prefixTokens)
-    const text = explain ? explanation(prepared) : contextText(prepared)
-    yield* Console.log(json ? JSON.stringify(contextJson(prepared)) : text)
+    yield* Console.log(printed(prepared, flags))
   }).pipe(Effect.provide(layer))

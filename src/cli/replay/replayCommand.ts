@@ -1,4 +1,6 @@
-import { Console, Effect, FileSystem, Option } from "effect"
+import { Console, Effect, FileSystem, Option, Path } from "effect"
+import { notBoth } from "../Misuse.ts"
+import { because } from "./files.ts"
 import { ReportError } from "./html/assets.ts"
 import { Chronicle } from "./html/Chronicle.ts"
 import { htmlReport } from "./html/htmlReport.ts"
@@ -33,17 +35,31 @@ const optionsOf = ({ html, model, paths, policy, prefixTokens }: ReplayArguments
   }
 }
 
+const unwritable = (file: string, why: string) => new ReportError({ message: `${file} cannot be written: ${why}.` })
+
+/** A replay may take minutes: what would fail at its end is said before it. */
+const checkWritable = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { dirname, resolve } = yield* Path.Path
+  const folder = dirname(resolve(file))
+  yield* Effect.mapError(fs.access(folder, { writable: true }), (error) => unwritable(file, because(error)))
+  const isFolder = yield* fs.stat(file).pipe(
+    Effect.map(({ type }) => type === "Directory"),
+    Effect.orElseSucceed(() => false)
+  )
+  if (isFolder) return yield* unwritable(file, "it is a folder")
+})
+
 /** Plays with every request written down, and writes the pictures. */
 const draw = Effect.fnUntraced(function* (options: ReplayOptions, file: string) {
+  yield* checkWritable(file)
   const { meter } = yield* makeBench(options.model, options.prefixTokens)
   const chronicle = new Chronicle(meter.model)
   const record: ReplayOptions["record"] = ({ name }, policy) => chronicle.record(name, policy)
   const result = yield* replay({ ...options, record })
   const text = yield* htmlReport(result, chronicle.charts(), options.prefixTokens)
   const fs = yield* FileSystem.FileSystem
-  yield* fs
-    .writeFileString(file, text)
-    .pipe(Effect.mapError((error) => new ReportError({ message: `${file} cannot be written: ${error.message}` })))
+  yield* Effect.mapError(fs.writeFileString(file, text), (error) => unwritable(file, because(error)))
   yield* Console.error(`The report is in ${file} (${Math.ceil(text.length / 1_000)} KB).`)
   return result
 })
@@ -58,13 +74,14 @@ const compare = Effect.fnUntraced(function* (flags: ReplayArguments) {
 })
 
 const search = Effect.fnUntraced(function* (flags: ReplayArguments) {
-  if (Option.isSome(flags.html)) {
-    return yield* new ReportError({ message: "--html shows a comparison of policies: leave out --sweep." })
-  }
+  yield* notBoth(["--sweep", true], ["--html", Option.isSome(flags.html)])
+  yield* notBoth(["--sweep", true], ["--policy", Option.isSome(flags.policy)])
   const trials = yield* sweep(optionsOf(flags))
   return flags.json ? JSON.stringify(trials) : sweepReport(trials)
 })
 
 /** `sluice replay`: plays the logs and prints what each policy would have cost, or the best settings for them. */
 export const run = (flags: ReplayArguments) =>
-  (flags.sweep ? search(flags) : compare(flags)).pipe(Effect.flatMap(Console.log), Effect.provide(layer))
+  Effect.gen(function* () {
+    yield* Console.log(yield* flags.sweep ? search(flags) : compare(flags))
+  }).pipe(Effect.provide(layer))

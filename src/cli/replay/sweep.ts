@@ -28,6 +28,8 @@ export interface TrialConversation {
 
 /** One set of settings that was tried, and what it came to. */
 export interface Trial extends Candidate {
+  /** More than the current setting where `recentMessagesFull` needs it. */
+  readonly midRangeMessages: number
   readonly totals: Totals
   /** The settings as they are now. */
   readonly current: boolean
@@ -69,6 +71,13 @@ const grid: ReadonlyArray<Candidate> = objectives.flatMap((compactionObjective) 
 const candidates = (settings: SettingsShape): ReadonlyArray<Candidate> =>
   grid.some((candidate) => same(candidate, settings)) ? grid : [candidateOf(settings), ...grid]
 
+/** A candidate's own settings, legal together: the middle range ends behind what stays in full. */
+const settingsOf = (settings: SettingsShape, candidate: Candidate): SettingsShape => {
+  if (same(candidate, settings)) return settings
+  const midRangeMessages = Math.max(settings.midRangeMessages, candidate.recentMessagesFull + 20)
+  return { ...settings, ...candidate, midRangeMessages }
+}
+
 /** What a candidate came to until now; undefined once it could not play a conversation. */
 type Run = { readonly candidate: Candidate; conversations: Array<readonly [string, Totals]> | undefined }
 
@@ -79,8 +88,7 @@ const tryAll = Effect.fnUntraced(function* (transcript: Transcript, runs: Readon
   const { settings } = made.bench
   for (const run of runs) {
     if (run.conversations === undefined) continue
-    const midRangeMessages = Math.max(settings.midRangeMessages, run.candidate.recentMessagesFull + 20)
-    const bench = { ...made.bench, settings: { ...settings, ...run.candidate, midRangeMessages } }
+    const bench = { ...made.bench, settings: settingsOf(settings, run.candidate) }
     const outcome = yield* Effect.result(play(transcript, "sluice", bench, { ...made.meter, needs }))
     if (outcome._tag === "Success") run.conversations.push([transcript.name, outcome.success.totals])
     else run.conversations = undefined
@@ -134,9 +142,14 @@ const rank = (runs: ReadonlyArray<Run>, settings: SettingsShape): ReadonlyArray<
       againstAlike: over(inputNanoUsd, least.get(conversation)?.alikeNanoUsd)
     }))
     const totals = conversations.reduce((sum, [, one]) => addTotals(sum, one), noTotals)
-    return [{ ...candidate, totals, current: same(candidate, settings), chosen: false, conversations: all }]
+    const { midRangeMessages } = settingsOf(settings, candidate)
+    const current = same(candidate, settings)
+    return [{ ...candidate, midRangeMessages, totals, current, chosen: false, conversations: all }]
   })
-  const sorted = trials.sort((a, b) => a.totals.inputNanoUsd - b.totals.inputNanoUsd)
+  // Of trials that cost the same, the current settings come first: nothing is changed for nothing.
+  const sorted = trials.sort(
+    (a, b) => a.totals.inputNanoUsd - b.totals.inputNanoUsd || Number(b.current) - Number(a.current)
+  )
   const chosen = cheapest(sorted, recallToKeep(sorted))
   return sorted.map((trial) => ({ ...trial, chosen: trial === chosen }))
 }

@@ -51,10 +51,11 @@ const regret = (trials: ReadonlyArray<Trial>): ReadonlyArray<string> => {
   ]
 }
 
-const envLines = (trial: Trial): ReadonlyArray<string> => [
+const envLines = (trial: Trial, current: Trial | undefined): ReadonlyArray<string> => [
   `COMPACTION_OBJECTIVE=${trial.compactionObjective}`,
   `MAX_CONTEXT_TOKENS=${trial.maxContextTokens}`,
   `RECENT_MESSAGES_FULL=${trial.recentMessagesFull}`,
+  ...(current?.midRangeMessages === trial.midRangeMessages ? [] : [`MID_RANGE_MESSAGES=${trial.midRangeMessages}`]),
   `SUMMARY_LENGTH_WORDS=${trial.summaryLengthWords}`
 ]
 
@@ -64,13 +65,14 @@ export const sweepReport = (trials: ReadonlyArray<Trial>): string => {
   if (chosen === undefined) return "No settings could play every log: raise MAX_CONTEXT_TOKENS."
   const worthwhile = undominated(trials)
   const rows = trials.filter((trial) => worthwhile.includes(trial) || trial.chosen || trial.current)
-  const reference = trials.some((trial) => trial.current) ? "the current settings" : "the best trial"
+  const current = trials.find((trial) => trial.current)
+  const reference = current === undefined ? "the best trial" : "the current settings"
   return [
     table([head, ...rows.map(row)]),
     "",
     ...regret(trials),
     "",
     `# Cheapest of ${trials.length} trials whose recall is at most ${recallTolerance} below that of ${reference}: ${usd(chosen.totals.inputNanoUsd)} input, recall ${share(chosen.totals.recall)}.`,
-    ...envLines(chosen)
+    ...envLines(chosen, current)
   ].join("\n")
 }
