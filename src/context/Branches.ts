@@ -30,16 +30,19 @@ export interface Branch {
   shell: Shell | undefined
 }
 
+/** The `owner` of requests that are paid with the server's key. */
+export const serverOwner = "server"
+
+/** A conversation's name, and whose it is. */
+export type Owned = Pick<StatelessOwner, "tenant" | "owner"> & { readonly id: string }
+
 /** Conversations that begin alike. */
-interface Family {
-  readonly id: string
-  readonly tenant: string
-  readonly owner: string
+interface Family extends Owned {
   branches: ReadonlyArray<Branch>
 }
 
 /** Makes the context of a new branch; of a fork, from what it shares with `parent`. */
-export type MakeContext = (id: string, parent: Branch | undefined, shared: number) => ConversationContext
+export type MakeContext = (owned: Owned, parent: Branch | undefined, shared: number) => ConversationContext
 
 export const maxBytes = 128 * 1024 * 1024
 const maxFamilies = 10_000
@@ -150,7 +153,7 @@ export class Branches {
   }
 
   private fork(family: Family, parent: Branch | undefined, shared: number, messages: ReadonlyArray<Message>): Branch {
-    const context = this.makeContext(family.id, parent, shared)
+    const context = this.makeContext(family, parent, shared)
     return { id: family.id, messages, context, lock: Semaphore.makeUnsafe(1), shell: parent?.shell }
   }
 }

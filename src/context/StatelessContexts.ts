@@ -7,16 +7,25 @@ import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
-import { type Branch, Branches, knownShell, type StatelessOwner, type StatelessReader } from "./Branches.ts"
+import {
+  type Branch,
+  Branches,
+  knownShell,
+  type Owned,
+  type StatelessOwner,
+  type StatelessReader,
+  serverOwner
+} from "./Branches.ts"
 import { ConversationContext } from "./ConversationContext.ts"
 import { compactionEvent } from "./compactionEvent.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
 import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
 import { Summarizer } from "./Summarizer.ts"
+import type { Summarizes, SummaryRequest } from "./Summary.ts"
 import { settingsOptions } from "./settingsOptions.ts"
 
-export type { StatelessOwner, StatelessReader } from "./Branches.ts"
+export { type StatelessOwner, type StatelessReader, serverOwner } from "./Branches.ts"
 
 /** A request, made smaller or as it was. */
 export interface PreparedRequest {
@@ -144,19 +153,31 @@ const make = Effect.gen(function* () {
   const outlook = new Outlook()
   const agentTools = new Set(settings.agentTools)
 
-  const optionsOf = (conversation: string) => ({
-    conversation,
+  /** Summaries are paid by the tenant. What a client pays with a key of its own goes nowhere with the server's. */
+  const summarizerFor = ({ owner, tenant }: Owned): Summarizes => {
+    if (owner !== serverOwner) return summarizer.extractive ?? summarizer
+    const { ahead, summarize } = summarizer
+    const paid = (request: SummaryRequest) => ({ ...request, tenant })
+    return {
+      ...summarizer,
+      ahead: (request) => ahead(paid(request)),
+      summarize: (request) => summarize(paid(request))
+    }
+  }
+
+  const optionsOf = (owned: Owned) => ({
+    conversation: owned.id,
     estimator,
-    summarizer,
+    summarizer: summarizerFor(owned),
     catalog,
     outlook,
     ...settingsOptions(settings)
   })
 
   /** A fork keeps what was condensed, if that lies in what both share. */
-  const branches = new Branches((id, parent, shared) => {
+  const branches = new Branches((owned, parent, shared) => {
     const layout = parent === undefined ? undefined : Layout.forFork(parent.context.layout, shared)
-    return new ConversationContext(optionsOf(id), layout)
+    return new ConversationContext(optionsOf(owned), layout)
   })
 
   /** When a message was first sent here, in milliseconds since the epoch: it may be kept by several branches. */

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { ChatRepo, ConversationNotFound } from "../chat/ChatRepo.ts"
 import { MessageSearch, type SearchQuery } from "../chat/MessageSearch.ts"
-import { StatelessContexts } from "../context/StatelessContexts.ts"
+import { StatelessContexts, serverOwner } from "../context/StatelessContexts.ts"
 
 /** Whose conversations are looked for: a gateway token's or a key's; null for whoever may see them all. */
 export type Reader =
@@ -10,9 +10,6 @@ export type Reader =
 
 /** Conversations of the gateway, which are kept in memory, are called so. */
 const ofGateway = /^gw_[0-9a-f]{24}$/
-
-/** Requests with a gateway token, or with none, are paid with the server's key; see gateway/Credentials.ts. */
-const server = "server"
 
 /** Stored conversations and those of the gateway, each for whom it belongs to. */
 export const makeHistory = Effect.gen(function* () {
@@ -32,7 +29,7 @@ export const makeHistory = Effect.gen(function* () {
 
   const inMemory = (reader: Reader) => {
     if (reader._tag === "Key") return { tenant: null, owner: reader.owner }
-    return { tenant: reader.tenant, owner: reader.tenant === null ? null : server }
+    return { tenant: reader.tenant, owner: reader.tenant === null ? null : serverOwner }
   }
 
   const search = Effect.fnUntraced(function* (reader: Reader, id: string, query: SearchQuery) {

@@ -4,6 +4,7 @@ import type { HttpServerRequest } from "effect/http"
 import { digestOf, tokenPrefix } from "../../access/Digest.ts"
 import type { Grant, Tokens, TooManyAttempts } from "../../access/Tokens.ts"
 import type { Forward } from "../../claude/ClaudeService.ts"
+import { serverOwner } from "../../context/StatelessContexts.ts"
 import { isLocal } from "../Access.ts"
 import { type Refusal, refusal } from "./Failure.ts"
 
@@ -46,15 +47,15 @@ const noCredentials = unauthorized(
 )
 const wrongToken = unauthorized("invalid x-api-key: this is no token of this gateway, or one that was revoked.")
 
-const ofGrant = (grant: Grant): Credentials => ({ grant, apiKey: undefined, scheme: "x-api-key", owner: "server" })
+const ofGrant = (grant: Grant): Credentials => ({ grant, apiKey: undefined, scheme: "x-api-key", owner: serverOwner })
 
 /** Answers are shared in one scope: of one owner, for one version of the API. */
 export const scopeFor = (owner: string, version: string | ReadonlyArray<string> = ""): string => `${owner} ${version}`
 
 /** The scope of clients that send no key of their own. */
-export const serverScope = (version: string): string => scopeFor("server", version)
+export const serverScope = (version: string): string => scopeFor(serverOwner, version)
 
-const ofServer: Credentials = { grant: undefined, apiKey: undefined, scheme: "x-api-key", owner: "server" }
+const ofServer: Credentials = { grant: undefined, apiKey: undefined, scheme: "x-api-key", owner: serverOwner }
 
 const ofClient = ({ scheme, secret }: Presented): Credentials => ({
   grant: undefined,
