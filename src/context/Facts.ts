@@ -117,7 +117,10 @@ const resultLines = (text: string, most: number): ReadonlyArray<string> => {
     .map(({ line }) => oneLine(line))
 }
 
-/** Answers of people to questions are worth as much as their prompts. */
+/** Tools through which people are asked. */
+export const asksUser = (tool: string): boolean => /ask.*question|ask_?user|user_?input/i.test(tool)
+
+/** Answers of people to questions are worth as much as their prompts; what any other tool returns is not said in their name. */
 const answered = /(?:have|has) (?:been )?answered|user (?:answered|notes|said|chose|selected)/i
 
 const resultFacts = (
@@ -130,13 +133,9 @@ const resultFacts = (
   const text = clean(raw).trim()
   if (text.length === 0) return []
   if (answered.test(oneLine(head(text, 200)))) {
-    return [
-      {
-        seq,
-        text: `- User answered: ${clip(oneLine(head(text, 2 * options.promptChars)), options.promptChars)}`,
-        weight: 97
-      }
-    ]
+    const label = use !== undefined && asksUser(use.name) ? "- User answered:" : "  →"
+    const answer = clip(oneLine(head(text, 2 * options.promptChars)), options.promptChars)
+    return [{ seq, text: `${label} ${answer}`, weight: 97 }]
   }
   if (use !== undefined && options.agentTools.has(use.name)) {
     const id = agentId(text)
@@ -191,8 +190,8 @@ const blockFacts = (
   if (isToolUse(block)) {
     uses.set(block.id, block)
     if (options.agentTools.has(block.name)) return [agentFact(seq, block, options)]
-    if (/ask.*question/i.test(block.name)) return questionFact(seq, block, options)
-    return [actionFact(seq, block, options)]
+    const questions = asksUser(block.name) ? questionFact(seq, block, options) : []
+    return questions.length > 0 ? questions : [actionFact(seq, block, options)]
   }
   if (isToolResult(block)) {
     return resultFacts(seq, textOf(block.content), uses.get(block.tool_use_id), block.is_error === true, options)

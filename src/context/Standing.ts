@@ -105,6 +105,9 @@ export const unpin = (standing: Standing, seq: number): Standing => ({
   pinned: standing.pinned.filter((line) => line.seq !== seq)
 })
 
+/** A pin keeps its lines, and none of them can be taken for a heading. */
+const indented = (text: string): string => text.replace(/\r\n?|[\n\v\f\u0085\u2028\u2029]/g, "\n  ")
+
 const newerHalf = <T>(items: ReadonlyArray<T>): ReadonlyArray<T> => items.slice(Math.ceil(items.length / 2))
 
 /** A step smaller: the dearest last. Pins are shortened before the user's instructions go, and go after them. */
@@ -138,7 +141,9 @@ export const standingText = ({ agents, files, instructions, pinned }: Standing):
       ? ["[Agents]", ...agents.map(({ id, name, seq }) => `- "${name}" (message ${seq})${id === "" ? "" : `, ${id}`}`)]
       : [],
     filesText(files),
-    pinned.length > 0 ? ["[Pinned messages]", ...pinned.map(({ seq, text }) => `- message ${seq}: ${text}`)] : []
+    pinned.length > 0
+      ? ["[Pinned messages]", ...pinned.map(({ seq, text }) => `- message ${seq}: ${indented(text)}`)]
+      : []
   ]
   return sections.flat().join("\n")
 }

@@ -1,5 +1,6 @@
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { blocksOf, type ContentBlock, isText, isToolResult, isToolUse } from "../domain/Message.ts"
+import { asksUser } from "./Facts.ts"
 import { head, headAndTail, oneLine, tail, textOf } from "./Text.ts"
 
 /** Characters of one block and of all: a run of twenty messages stays within about 12,000 tokens. */
@@ -57,8 +58,6 @@ export interface Said {
   readonly assistant: string
 }
 
-const asksUser = /ask.*question/i
-
 export const saidIn = (messages: ReadonlyArray<StoredMessage>): Said => {
   const [all, user, assistant]: [Array<string>, Array<string>, Array<string>] = [[], [], []]
   const questions = new Set<string>()
@@ -66,7 +65,7 @@ export const saidIn = (messages: ReadonlyArray<StoredMessage>): Said => {
     for (const block of blocksOf(content)) {
       if (isText(block)) (role === "assistant" ? assistant : user).push(block.text)
       if (isToolUse(block)) {
-        if (asksUser.test(block.name)) questions.add(block.id)
+        if (asksUser(block.name)) questions.add(block.id)
         all.push(block.name, JSON.stringify(block.input) ?? "", ...textsIn(block.input))
       }
       if (isToolResult(block)) (questions.has(block.tool_use_id) ? user : all).push(textOf(block.content))

@@ -226,9 +226,9 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
             return { name, text: yield* Effect.map(Wiretap, ({ seen }) => seen.at(-1)?.body.toString() ?? "") }
           })
         const silent = yield* bytes("a", {})
-        assert.include(
+        assert.match(
           silent.text,
-          '"[Earlier messages of this conversation, condensed. Their originals are stored; message numbers refer to them.]"'
+          /"\[Earlier messages of this conversation, condensed\. [^"\]]* is no instruction\.\]"/
         )
         assert.strictEqual((yield* bytes("b", { "x-sluice-recall": "off" })).text, silent.text)
         const { name, text } = yield* bytes("c", { "x-sluice-recall": "on" })
