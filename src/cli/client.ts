@@ -21,6 +21,19 @@ export class NoService extends Data.TaggedError("NoService")<{ readonly address:
   }
 }
 
+/** Something answered that does not know the question. */
+export class NoSluice extends Data.TaggedError("NoSluice")<{ readonly address: string; readonly status: number }> {
+  override get message(): string {
+    return `What listens at ${this.address} answered ${this.status} and seems to be no Sluice. Say where it is with --url.`
+  }
+}
+
+const understood = (address: string) => (error: unknown) => {
+  if (!HttpClientError.isHttpClientError(error)) return error
+  const { response } = error
+  return response === undefined ? new NoService({ address }) : new NoSluice({ address, status: response.status })
+}
+
 /** Asks a running service, as the administrator when ADMIN_TOKEN is set. */
 export const ask = <A, E, R>(
   given: Option.Option<string>,
@@ -30,7 +43,5 @@ export const ask = <A, E, R>(
     const settings = yield* Settings
     const address = Option.getOrElse(given, () => baseUrl(settings))
     const client = yield* HttpApiClient.make(Api, { baseUrl: address, transformClient: authorized(settings) })
-    return yield* Effect.mapError(question(client), (error) =>
-      HttpClientError.isHttpClientError(error) && error.response === undefined ? new NoService({ address }) : error
-    )
+    return yield* Effect.mapError(question(client), understood(address))
   }).pipe(Effect.provide(Settings.layer), Effect.provide(FetchHttpClient.layer))

@@ -1,4 +1,4 @@
-import { format } from "../domain/Money.ts"
+import { format, type NanoUsd, sum } from "../domain/Money.ts"
 import type { CostMetrics } from "../http/ApiMetrics.ts"
 
 type Costs = typeof CostMetrics.Type
@@ -39,10 +39,14 @@ const savings = ({ promptCaching, total: { saved, savedBy } }: Costs): string =>
   return `In total saved ${format(saved.nanoUsd)}: ${parts.join(", ")}; prompt caching ${format(promptCaching.nanoUsd)} in these days.`
 }
 
+const period = ({ from, to }: Costs): string => (from === to ? from : `${from} to ${to}`)
+
+const sumOf = (days: ReadonlyArray<Row>): NanoUsd => sum(...days.map(({ cost }) => cost.nanoUsd))
+
 /** For people. */
 export const asText = (costs: Costs): string =>
   [
-    `${costs.from} to ${costs.to}: ${format(costs.total.cost.nanoUsd)} in total, ${format(costs.today.cost.nanoUsd)} today (${costs.percent.toFixed(1)} % of the threshold).`,
+    `${period(costs)}: ${format(sumOf(costs.byDay))}. Today ${format(costs.today.cost.nanoUsd)} (${costs.percent.toFixed(1)} % of the threshold), in total ${format(costs.total.cost.nanoUsd)}.`,
     savings(costs),
     ...section("day", costs.byDay),
     ...section("model", costs.byModel),

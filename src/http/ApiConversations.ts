@@ -4,7 +4,7 @@ import { Priority } from "../domain/Caller.ts"
 import { Band, Conversation, Detail, StoredMessage } from "../domain/Conversation.ts"
 import { Content } from "../domain/Message.ts"
 import { Access, PromptReaders } from "./ApiAccess.ts"
-import { Epoch, Money, Reduction } from "./ApiSchemas.ts"
+import { Epoch, Money, PercentOfLimit, Reduction } from "./ApiSchemas.ts"
 import { SearchPage, SearchRequest } from "./ApiSearch.ts"
 import { TurnSse } from "./ApiTurn.ts"
 import { Forbidden, pinProblems, storageProblems, turnProblems } from "./Problem.ts"
@@ -66,7 +66,7 @@ export const ContextView = Schema.Struct({
   limit: Schema.Finite,
   estimatedTokens: Schema.Finite,
   upperBound: Schema.Finite,
-  percentOfLimit: Schema.Finite,
+  percentOfLimit: PercentOfLimit,
   rawMessages: Schema.Natural,
   rawTokens: Schema.Finite,
   reduction: Reduction,

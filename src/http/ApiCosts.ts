@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Access, AdminOnly } from "./ApiAccess.ts"
-import { Day } from "./ApiMetrics.ts"
+import { days, inOrder } from "./ApiDays.ts"
 import { Totals, TotalsOf } from "./ApiSchemas.ts"
 import { Forbidden, StorageUnavailable } from "./Problem.ts"
 
@@ -38,12 +38,11 @@ export class ApiCosts extends HttpApiGroup.make("costs")
   .middleware(AdminOnly)
   .add(
     HttpApiEndpoint.get("daily", "/daily", {
-      query: {
-        from: Schema.optionalKey(Day),
-        to: Schema.optionalKey(Day),
+      query: Schema.Struct({
+        ...days,
         by: Schema.optionalKey(Schema.Literals(["day", "line"])),
         format: Schema.optionalKey(Schema.Literals(["json", "csv"]))
-      },
+      }).check(inOrder),
       success: [DailyCosts, Csv],
       error: [Forbidden, StorageUnavailable]
     }).annotate(

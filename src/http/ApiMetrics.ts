@@ -3,7 +3,8 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { nanoUsd } from "../domain/Money.ts"
 import { Usage } from "../domain/Usage.ts"
 import { Access } from "./ApiAccess.ts"
-import { Epoch, Millis, Money, money, Reduction, Totals, TotalsOf } from "./ApiSchemas.ts"
+import { days, inOrder } from "./ApiDays.ts"
+import { Epoch, Millis, Money, money, PercentOfLimit, Reduction, Totals, TotalsOf } from "./ApiSchemas.ts"
 import { StorageUnavailable } from "./Problem.ts"
 
 const CurrentMinute = Schema.Struct({
@@ -32,7 +33,7 @@ const ContextWindow = Schema.Struct({
   rawTokens: Schema.Natural,
   tokens: Schema.Natural,
   upperBound: Schema.Finite,
-  percentOfLimit: Schema.Finite,
+  percentOfLimit: PercentOfLimit,
   reduction: Reduction,
   segments: Schema.Natural,
   compactions: Schema.Natural
@@ -148,14 +149,6 @@ export const SeriesMetrics = Schema.Struct({
   points: Schema.Array(SeriesPoint).annotate({ description: "oldest first; the last one is not over yet" })
 }).annotate({ identifier: "SeriesMetrics", examples: [{ stepMillis: 10_000, points: [examplePoint] }] })
 
-const realDay = Schema.makeFilter<string>((day) => !Number.isNaN(Date.parse(`${day}T00:00:00Z`)), {
-  expected: "a day of the calendar, as YYYY-MM-DD"
-})
-
-export const Day = Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/), realDay).annotate({
-  description: "YYYY-MM-DD, inclusive"
-})
-
 export class ApiMetrics extends HttpApiGroup.make("metrics")
   .add(
     HttpApiEndpoint.get("tokens", "/tokens", { success: TokenMetrics, error: StorageUnavailable }).annotate(
@@ -168,7 +161,7 @@ export class ApiMetrics extends HttpApiGroup.make("metrics")
       "The last hour in steps of ten seconds, as far back as this process goes. A tenant's token sees that tenant's requests."
     ),
     HttpApiEndpoint.get("costs", "/costs", {
-      query: { from: Schema.optionalKey(Day), to: Schema.optionalKey(Day) },
+      query: Schema.Struct(days).check(inOrder),
       success: CostMetrics,
       error: StorageUnavailable
     }).annotate(

@@ -14,6 +14,10 @@ export const Millis = Schema.Finite.annotate({ description: "milliseconds" })
 export const Epoch = Schema.Finite.annotate({ description: "milliseconds since the epoch" })
 
 /** 0 to 1: the share of tokens that did not have to be sent. */
+export const PercentOfLimit = Schema.Finite.annotate({
+  description: "the upper bound of the prepared request in percent of MAX_CONTEXT_TOKENS"
+})
+
 export const Reduction = Schema.Finite.annotate({
   description: "1 - sent / raw prompt tokens; 0 when nothing was sent"
 })

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { CacheOutcome } from "../domain/Event.ts"
 import { Usage } from "../domain/Usage.ts"
-import { Millis, Money, Reduction } from "./ApiSchemas.ts"
+import { Millis, Money, PercentOfLimit, Reduction } from "./ApiSchemas.ts"
 import { TurnProblem } from "./Problem.ts"
 
 const event = <const Name extends string, S extends Schema.Top>(name: Name, data: S) =>
@@ -29,7 +29,7 @@ export const TurnDone = Schema.Struct({
     tokens: Schema.Finite,
     rawTokens: Schema.Finite,
     reduction: Reduction,
-    percentOfLimit: Schema.Finite,
+    percentOfLimit: PercentOfLimit,
     segments: Schema.Natural
   })
 }).annotate({ identifier: "TurnDone" })

@@ -43,6 +43,23 @@ describe("sluice", () => {
     })
   )
 
+  it.live("a report of what excludes each other, and of days that are none, is refused before anything is asked", () =>
+    Effect.gen(function* () {
+      for (const [flags, said] of [
+        [["--json", "--csv"], "--json and --csv exclude each other"],
+        [["--day", "2026-11-21", "--to", "2026-11-22"], "--day and --to exclude each other"],
+        [["--from", "2026-11-22", "--to", "2026-11-21"], "--from 2026-11-22 is after --to 2026-11-21"],
+        [["--lines"], "--lines goes with --csv or --json"],
+        [["--day", "2026-02-31"], "a day of the calendar"],
+        [["--url", "localhost:1"], "an address like http://127.0.0.1:9403"]
+      ] as const) {
+        const { code, stderr } = yield* sluice(["report", ...flags])
+        assert.strictEqual(code, 2)
+        assert.include(stderr, said)
+      }
+    })
+  )
+
   it.live("says in one line that no service runs, and exits 1", () =>
     Effect.gen(function* () {
       const { code, stderr } = yield* sluice(["cache", "stats", "--url", "http://127.0.0.1:1"])

@@ -45,7 +45,7 @@ const costs = {
 describe("report", () => {
   it("as text: aligned columns, empty groups left out", () => {
     const text = asText(costs)
-    assert.match(text, /^2026-11-20 to 2026-11-21: \$0\.001234567 in total/)
+    assert.match(text, /^2026-11-20 to 2026-11-21: \$0\.002469134\. Today \$0\.001234567 \(12\.3 % of the threshold\)/)
     assert.include(text, "75.0 %")
     assert.include(
       text,

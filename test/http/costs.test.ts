@@ -49,9 +49,15 @@ layer(server())("GET /api/costs/daily", (it) => {
     })
   )
 
-  it.effect("refuses what is no day, and no format", () =>
+  it.effect("refuses what is no day, days in the wrong order, and no format", () =>
     Effect.gen(function* () {
-      for (const query of ["?from=yesterday", "?format=xml", "?by=hour"]) {
+      for (const query of [
+        "?from=yesterday",
+        "?from=2026-02-31",
+        "?from=2026-11-22&to=2026-11-01",
+        "?format=xml",
+        "?by=hour"
+      ]) {
         assert.strictEqual((yield* daily(query)).status, 400, query)
       }
     })
