@@ -9,8 +9,8 @@ const isReal = (day: string): boolean => {
 }
 
 export const Day = Schema.String.check(
-  Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/, { expected }),
-  Schema.makeFilter<string>(isReal, { expected })
+  Schema.makeFilter<string>(isReal, { expected }),
+  Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/)
 ).annotate({ description: "YYYY-MM-DD, inclusive" })
 
 /** Days asked for: today by default, one day when only the last is given, up to today when only the first is. */

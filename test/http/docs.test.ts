@@ -18,6 +18,9 @@ layer(server())("docs", (it) => {
         "/api/conversations/{id}/context"
       ])
       assert.containsAllKeys(document.paths["/api/conversations/{id}/messages"].post.responses, ["200", "402", "429"])
+      for (const { name, schema } of document.paths["/api/metrics/costs"].get.parameters) {
+        assert.include(schema.description, "YYYY-MM-DD", name)
+      }
       assert.containsAllKeys(document.components.securitySchemes, ["bearer", "apiKey"])
     })
   )
