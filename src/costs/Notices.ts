@@ -10,11 +10,15 @@ const cleared = (alert: Alert): Event => ({ _tag: "AlertCleared", alert })
 
 const severity = (level: number): Alert["severity"] => (level >= 100 ? "critical" : level >= 90 ? "warning" : "info")
 
+/** As it stands in a sentence: "daily budget", "budget of tenant acme". */
+const called = (budget: string): string =>
+  budget === "daily budget" || budget === "alert threshold" ? budget : `budget of ${budget}`
+
 const reached = ({ budget, level, limit, spent }: BudgetNotice): Alert => ({
   kind: "cost_threshold",
   severity: severity(level),
   subject: budget,
-  message: `${level} % of the ${budget} is spent: ${format(spent)} of ${format(limit)} today.`
+  message: `${level} % of the ${called(budget)} is spent: ${format(spent)} of ${format(limit)} today.`
 })
 
 const stopped = (budget: string, why: string): Alert => ({
@@ -25,7 +29,7 @@ const stopped = (budget: string, why: string): Alert => ({
 })
 
 const usedUp = ({ budget, limit, spent }: { budget: string; limit: NanoUsd; spent: NanoUsd }): string =>
-  `The ${budget} of ${format(limit)} is used up (${format(spent)} spent).`
+  `The ${called(budget)}, ${format(limit)}, is used up (${format(spent)} spent).`
 
 /** A budget reached a level; when that used it up, spending stops. */
 export const levelReached = (notice: BudgetNotice): ReadonlyArray<Event> => {
@@ -36,7 +40,7 @@ export const levelReached = (notice: BudgetNotice): ReadonlyArray<Event> => {
 
 /** The first request of the day that a budget had no room for. */
 export const firstRefusal = (refusal: Refusal): Event =>
-  raised(stopped(refusal.budget, `The ${refusal.budget} has no room left for a request.`))
+  raised(stopped(refusal.budget, `The ${called(refusal.budget)} has no room left for a request.`))
 
 /** A new day: what was raised about yesterday's budgets is over. */
 export const dayBegan = (notices: ReadonlyArray<BudgetNotice>): ReadonlyArray<Event> =>
@@ -54,7 +58,7 @@ export const pausedBy = (reason: string): ReadonlyArray<Event> => [
 export const resumedBy = (by: string, wasPaused: boolean, budgets: ReadonlyArray<string>): ReadonlyArray<Event> => [
   { _tag: "BudgetResumed", by },
   ...(wasPaused ? [cleared(stopped("pause", "Spending was paused."))] : []),
-  ...budgets.map((budget) => cleared(stopped(budget, `The ${budget} was extended.`)))
+  ...budgets.map((budget) => cleared(stopped(budget, `The ${called(budget)} was extended.`)))
 ]
 
 const when = (millis: number): string => new Date(millis).toISOString()
@@ -64,7 +68,7 @@ export const refused = (refusal: Refusal, estimate: NanoUsd, resetsAt: number): 
   const left = Math.max(0, limit - spent - reserved)
   // A difference of whole numbers.
   const message =
-    `The ${budget} of ${format(limit)} has ${format(left as NanoUsd)} left (${format(spent)} spent, ` +
+    `The ${called(budget)}, ${format(limit)}, has ${format(left as NanoUsd)} left (${format(spent)} spent, ` +
     `${format(reserved)} held by requests in flight); this request may cost ${format(estimate)}. ` +
     `Nothing was sent. It begins anew at ${when(resetsAt)}; resuming grants it once more until then.`
   return new BudgetExceeded({ budget, limit, spent, resetsAt, message })

@@ -123,7 +123,7 @@ describe("the daily budget", () => {
         { ...refused },
         { budget: "daily budget", limit: fromUsd(10), spent: fromUsd(7), resetsAt: 86_400_000 }
       )
-      assert.include(refused.message, "$1.00 left")
+      assert.include(refused.message, "The daily budget, $10.00, has $1.00 left ($7.00 spent")
       assert.include(refused.message, "1970-01-02T00:00:00.000Z")
       yield* costs.reserve(reserving("d", 1))
       yield* costs.release("b")
@@ -249,7 +249,9 @@ describe("other budgets", () => {
       const costs = yield* CostTracker
       yield* costs.settle(settling("a", 2.5))
       yield* costs.settle(settling("b", 0.1))
-      for (let i = 0; i < 5; i++) yield* Effect.flip(costs.reserve(reserving(`c${i}`, 4)))
+      for (let i = 0; i < 4; i++) yield* Effect.flip(costs.reserve(reserving(`c${i}`, 4)))
+      const { message } = yield* Effect.flip(costs.reserve(reserving("c4", 4)))
+      assert.match(message, /^The budget of tenant default, \$5\.00, has \$2\.40 left/)
       assert.deepStrictEqual(yield* news, [
         "AlertRaised cost_threshold tenant default",
         "AlertRaised budget_paused tenant default"
