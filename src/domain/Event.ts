@@ -29,6 +29,9 @@ export interface Alert extends Schema.Schema.Type<typeof Alert> {}
 export const CacheOutcome = Schema.Literals(["hit", "miss", "coalesced", "bypass"])
 export type CacheOutcome = typeof CacheOutcome.Type
 
+/** Upstream answered this very request, so that its usage tells what became of this prompt. */
+export const askedUpstream = (cache: CacheOutcome): boolean => cache === "miss" || cache === "bypass"
+
 /**
  * Why a context was compacted: it would exceed the ceiling (`limit`) or the number of full messages (`messages`), the
  * prompt cache was cold, rewriting had become cheaper than reading on (`price`), or enough tokens fell away (`share`, with

@@ -1,4 +1,4 @@
-import { CompactionCause, type Event } from "../domain/Event.ts"
+import { askedUpstream, CompactionCause, type Event } from "../domain/Event.ts"
 import { promptTokens, type Usage } from "../domain/Usage.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Capped, other } from "./Capped.ts"
@@ -100,7 +100,7 @@ export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Serv
     tenantRequests(1, tenant)
     tenantTokens(promptTokens(event.usage) + event.usage.output, tenant)
     tenantCost(event.costNanoUsd, tenant)
-    if (event.cache === "miss" || event.cache === "bypass") upstream(model, event)
+    if (askedUpstream(event.cache)) upstream(model, event)
   }
 
   return {

@@ -2,7 +2,7 @@ import { hash } from "node:crypto"
 import { Predicate } from "effect"
 import { LRUCache } from "lru-cache"
 import type { PreparedContext } from "../context/ContextManager.ts"
-import { Event } from "../domain/Event.ts"
+import { askedUpstream, Event } from "../domain/Event.ts"
 import type { AssistantMessage } from "../domain/MessagesRequest.ts"
 import { nanoUsd } from "../domain/Money.ts"
 import { promptTokens } from "../domain/Usage.ts"
@@ -79,7 +79,7 @@ export class CacheWatch {
   }
 
   observe({ at, conversation, message, model, prepared, settlement }: Watched): Event | undefined {
-    if (settlement.cache !== "miss" || settlement.partial) return undefined
+    if (!askedUpstream(settlement.cache) || settlement.partial) return undefined
     const { cacheControl, system, tools } = prepared
     const isLong = cacheControl?.ttl === "1h"
     const now: Last = {

@@ -3,6 +3,7 @@ import type { PreparedContext, Shell } from "../context/ContextManager.ts"
 import { makeCollector } from "../domain/AnswerCollector.ts"
 import { type Caller, defaultCaller } from "../domain/Caller.ts"
 import type { Agent, Conversation } from "../domain/Conversation.ts"
+import { askedUpstream } from "../domain/Event.ts"
 import type { Content, ToolResultBlock } from "../domain/Message.ts"
 import type { AssistantMessage, MessagesRequest, StreamEvent } from "../domain/MessagesRequest.ts"
 import type { Events } from "../events/Events.ts"
@@ -167,7 +168,7 @@ export const makeTurns = (deps: TurnDeps) => {
     )
     yield* watched(turn, asked, at)
     const { settlement } = asked.answer
-    if (settlement.cache === "miss") yield* context.settled(id, settlement.usage)
+    if (askedUpstream(settlement.cache)) yield* context.settled(id, settlement.usage)
     return asked
   })
 

@@ -7,7 +7,7 @@ import { hasThinking } from "../../src/context/Shrink.ts"
 import type { Event } from "../../src/domain/Event.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
 import { Events } from "../../src/events/Events.ts"
-import { answer } from "../governor/world.ts"
+import { answer, type Overrides } from "../governor/world.ts"
 import { conversation, history, makeStage, send, tool } from "./stage.ts"
 
 const refusal = (message: string) =>
@@ -80,8 +80,12 @@ describe("a prompt cache that should have served", () => {
     return seen.filter((event) => event._tag === "PromptCacheMiss")
   }, Effect.scoped)
 
-  const missesOf = (replies: ReadonlyArray<ReturnType<typeof usage>>, tools: ReadonlyArray<string>) => {
-    const stage = makeStage()
+  const missesOf = (
+    replies: ReadonlyArray<ReturnType<typeof usage>>,
+    tools: ReadonlyArray<string>,
+    overrides: Overrides = {}
+  ) => {
+    const stage = makeStage(overrides)
     stage.upstream.reply = (_, n) => answer(`answer ${n}`, { usage: replies[n] ?? {} })
     const turns = Effect.gen(function* () {
       const id = yield* conversation
@@ -110,6 +114,30 @@ describe("a prompt cache that should have served", () => {
       assert.deepInclude(other, { cause: "messages" })
     })
   )
+
+  it.effect("is watched also where answers are not kept", () =>
+    Effect.gen(function* () {
+      const replies = [usage(0, 5_000), usage(0, 5_100)]
+      const [miss] = yield* missesOf(replies, ["a", "b"], { enabled: { responseCache: false } })
+      assert.deepInclude(miss, { cause: "tools", expectedTokens: 5_010 })
+    })
+  )
+
+  it.effect("is what the context reckons with, also where answers are not kept", () => {
+    const savingsAfter = (read: number) => {
+      const stage = makeStage({ enabled: { responseCache: false } })
+      stage.upstream.reply = (_, n) => answer("fine", { usage: usage(n === 0 ? 0 : read, 5_000 - read) })
+      return Effect.gen(function* () {
+        const id = yield* conversation
+        for (const n of [1, 2, 3]) yield* send(id, `question ${n}: ${"and why? ".repeat(3_000)}`)
+        const prepared = yield* ContextManager.use((context) => context.preview(id, { model: "claude-sonnet-5-5" }))
+        return prepared.decision.savesNanoUsd
+      }).pipe(Effect.provide(stage.layer))
+    }
+    return Effect.gen(function* () {
+      assert.notStrictEqual(yield* savingsAfter(0), yield* savingsAfter(5_000))
+    })
+  })
 
   it.effect("believes upstream's own diagnosis, which it asks for by the previous message", () => {
     const stage = makeStage()
