@@ -3,7 +3,9 @@ import { Priority } from "../domain/Caller.ts"
 import { NanoUsd } from "../domain/Money.ts"
 
 /** A tenant's name: what its requests are booked under. */
-export const TokenName = Schema.String.check(Schema.isPattern(/^[\w.-]{1,100}$/))
+export const TokenName = Schema.String.check(
+  Schema.isPattern(/^[\w.-]{1,100}$/, { expected: "a name of letters, digits, `.`, `_` and `-`, at most 100" })
+)
 
 /** A tenant's part of what everybody shares, against the 1 of those who have none of their own. */
 export const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 1000 }))

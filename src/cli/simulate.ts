@@ -1,4 +1,4 @@
-import { Console, Duration, Layer, Option } from "effect"
+import { Console, Duration, Layer, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { HttpServer } from "effect/http"
 import { lazy } from "./lazy.ts"
@@ -6,25 +6,26 @@ import { whileAsked } from "./whileAsked.ts"
 
 const millis = (name: string, description: string) =>
   Flag.Int(name).pipe(
-    Flag.filter(
-      (value) => value >= 0,
-      (value) => `--${name} takes milliseconds, 0 or more, not ${value}`
-    ),
-    Flag.withDescription(`${description}, in milliseconds`),
+    Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
+    Flag.withDescription(`${description}, in milliseconds; 0 by default`),
     Flag.withDefault(0)
   )
 
 const limit = (name: string, description: string) =>
-  Flag.Int(name).pipe(Flag.withDescription(`${description}; more is answered with 429`), Flag.optional)
+  Flag.Int(name).pipe(
+    Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0))),
+    Flag.withDescription(`${description}; more is answered with 429`),
+    Flag.optional
+  )
 
 const flags = {
-  host: Flag.String("host").pipe(Flag.withDescription("Where to listen"), Flag.withDefault("127.0.0.1")),
+  host: Flag.String("host").pipe(
+    Flag.withDescription("Where to listen; 127.0.0.1 by default"),
+    Flag.withDefault("127.0.0.1")
+  ),
   port: Flag.Int("port").pipe(
-    Flag.withDescription("Port to listen on; 0 takes a free one"),
-    Flag.filter(
-      (port) => port >= 0 && port <= 65_535,
-      (port) => `--port takes a number from 0 to 65535, not ${port}`
-    ),
+    Flag.withDescription("Port to listen on, 9404 by default; 0 takes a free one"),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))),
     Flag.withDefault(9404)
   ),
   latency: millis("latency", "Until an answer begins"),

@@ -29,7 +29,10 @@ const ModelsFile = Schema.fromJsonString(ModelRows)
 
 const readRows = Effect.fn("ModelCatalog.readRows")(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
-  const text = yield* fs.readFileString(path)
+  // What the system says: Effect's own message names only its method.
+  const text = yield* Effect.mapError(fs.readFileString(path), (error) =>
+    error.reason.cause instanceof Error ? error.reason.cause : error
+  )
   return yield* Schema.decodeUnknownEffect(ModelsFile)(text, { onExcessProperty: "error" })
 })
 

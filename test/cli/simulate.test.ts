@@ -33,10 +33,17 @@ describe("sluice simulate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("refuses ports and times that are none", () =>
+  it.live("refuses ports, times and limits that are none", () =>
     Effect.gen(function* () {
-      assert.strictEqual((yield* sluice(["simulate", "--port", "99999"])).code, 2)
-      assert.strictEqual((yield* sluice(["simulate", "--latency", "-1"])).code, 2)
+      for (const [flag, value] of [
+        ["--port", "99999"],
+        ["--latency", "-1"],
+        ["--requests-per-minute", "0"]
+      ] as const) {
+        const { code, stderr } = yield* sluice(["simulate", flag, value])
+        assert.strictEqual(code, 2)
+        assert.match(stderr, new RegExp(`${flag}: "${value}"\\. Expected a value`))
+      }
     })
   )
 })

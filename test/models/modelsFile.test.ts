@@ -122,6 +122,7 @@ describe("a broken file of models", () => {
       const missing = Settings.layerWith({ modelsFile: Option.some("/nowhere/models.json") })
       const error = yield* Effect.flip(Effect.provide(ModelCatalog, ModelCatalog.layer.pipe(Layer.provide(missing))))
       assert.include(error.message, "/nowhere/models.json")
+      assert.include(error.message, "no such file")
       assert.notInclude(error.message, "\n")
     })
   )
