@@ -23,7 +23,8 @@ const quoted = /["“]([^"“”]{2,80})["”]/g
 /** A capitalised word behind another one of its sentence: where a sentence starts, every word is capitalised. */
 const named = /(?<=[\p{L}\p{N},)'’"”] ["“(]?)\p{Lu}[\p{L}\p{N}]+(?:[-'’]\p{L}+)*/gu
 /** What an agent's line begins with: its name, alone or with what it is. */
-const agentNamed = /^(?:(?:the )?(?:sub-?)?agents? )?((?:[\p{L}\p{N}_-]+ ?){1,4})(?=:| \(| [–—-] |['’]s )/iu
+const agentNamed =
+  /^(?:(?:the )?(?:sub-?)?agents? )?((?:[\p{L}\p{N}_-]{1,60} ){0,3}[\p{L}\p{N}_-]{1,60})(?=:| \(| [–—-] |['’]s )/iu
 
 /** What somebody does: the word in front of it, or behind it, may be a name, whatever its case and its place. */
 const acts =
@@ -59,15 +60,26 @@ const isDigit = (char: string | undefined): boolean => char !== undefined && /\d
 const partOfId = (before: string, behind: string): boolean =>
   /[\p{L}\p{N}_]{3}$|\p{N}\p{L}{1,2}$/u.test(before) || /^(?:\p{L}{5}|\p{L}{1,4}[\p{N}_])/u.test(behind)
 
+/** Nobody says so long a number, name or path in a sentence. */
+const longestClaim = 200
+
+const digitsFrom = (source: string, at: number): number => {
+  let end = at
+  while (isDigit(source[end])) end++
+  return end
+}
+
 /** Letter for letter; a number is not found inside a longer one, or inside an id. */
 const holds = (source: string, claim: string): boolean => {
+  if (claim.length > longestClaim) return false
   const isNumber = /^\d+$/.test(claim)
-  for (let at = source.indexOf(claim); at >= 0; at = source.indexOf(claim, at + 1)) {
+  for (let at = source.indexOf(claim); at >= 0; ) {
     const end = at + claim.length
     const cutBefore = isDigit(claim[0]) && isDigit(source[at - 1])
     const cutBehind = isDigit(claim.at(-1)) && isDigit(source[end])
     const inId = isNumber && partOfId(source.slice(Math.max(0, at - 3), at), source.slice(end, end + 5))
     if (!cutBefore && !cutBehind && !inId) return true
+    at = source.indexOf(claim, isNumber ? digitsFrom(source, at) : at + 1)
   }
   return false
 }

@@ -28,6 +28,10 @@ export const writtenWeights: ReadonlyArray<readonly [string, number]> = [...sect
   ({ label, weight }) => [`${label}: `, weight]
 )
 
+/** Short sentences are asked for: what is longer, or more, is no summary, and would only take time to check. */
+const longest = 1_000
+const most = 100
+
 /** The summary's lines that are grounded in the source; what is not is dropped. */
 export const groundedFacts = (written: WrittenSummary, said: Said, lineChars: number): ReadonlyArray<Fact> => {
   const grounding = groundingIn(said)
@@ -35,8 +39,9 @@ export const groundedFacts = (written: WrittenSummary, said: Said, lineChars: nu
     const isTrue = field === "agents" ? grounding.agent : grounding.line
     const own = isOwn?.(grounding)
     return written[field]
+      .slice(0, most)
       .map(oneLine)
-      .filter((line) => line.length > 0 && isTrue(line))
+      .filter((line) => line.length > 0 && line.length <= longest && isTrue(line))
       .map((line): Fact => {
         const as = own === undefined || own(line) ? { label, weight } : noted
         return { seq: 0, text: `${as.label}: ${clip(line, lineChars)}`, weight: as.weight }
