@@ -5,11 +5,12 @@
  *     npm run bench:start
  *     npm run bench:start -- --rounds 10
  *
- * Processor time is the process's own, all threads; look at ratios where others use the machine too.
+ * Processor time is the process's own, all threads; look at ratios where others use the machine too. The peak of memory is
+ * that of the first seconds, because compilers go on behind the first answer; Linux only.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -38,6 +39,16 @@ const question = {
 interface Started {
   readonly wall: number
   readonly cpu: number
+  /** Megabytes. */
+  readonly peak: number
+}
+
+const peakOf = (pid: number | undefined): number => {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024
+  } catch {
+    return Number.NaN
+  }
 }
 
 /** Milliseconds until a message is answered. */
@@ -59,9 +70,11 @@ const started = async (directory: string): Promise<Started> => {
   const wall = performance.now() - began
   const metrics = await fetch(`${url}/metrics`).then((response) => response.text())
   const cpu = 1_000 * Number(/^process_cpu_seconds_total\S* (\S+)$/m.exec(metrics)?.[1])
+  await sleep(3_000)
+  const peak = peakOf(child.pid)
   child.kill()
   await once(child, "exit")
-  return { wall, cpu }
+  return { wall, cpu, peak }
 }
 
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
@@ -81,8 +94,9 @@ for (let round = 0; round < Number(flags.rounds); round++) {
 const existing = median(rounds.existing.map(({ cpu }) => cpu))
 const line = (...cells: ReadonlyArray<string | number>) =>
   process.stdout.write(`${cells.map((cell) => String(cell).padStart(14)).join("")}\n`)
-line("database", "wall ms", "processor ms", "of existing")
+line("database", "wall ms", "processor ms", "of existing", "peak MB")
 for (const [database, all] of Object.entries(rounds)) {
   const cpu = median(all.map((one) => one.cpu))
-  line(database, Math.round(median(all.map(({ wall }) => wall))), Math.round(cpu), (cpu / existing).toFixed(2))
+  const [wall, peak] = [median(all.map((one) => one.wall)), median(all.map((one) => one.peak))]
+  line(database, Math.round(wall), Math.round(cpu), (cpu / existing).toFixed(2), Math.round(peak))
 }
