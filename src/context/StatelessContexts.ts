@@ -3,6 +3,7 @@ import { type SearchQuery, type SearchResult, searchIn } from "../chat/MessageSe
 import type { StoredMessage } from "../domain/Conversation.ts"
 import type { Message } from "../domain/Message.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
+import type { Usage } from "../domain/Usage.ts"
 import { Events } from "../events/Events.ts"
 import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
@@ -37,6 +38,8 @@ export interface PreparedRequest {
   readonly rawTokens: number
   /** The conversation's name here, for `search`; undefined where the context is left alone. */
   readonly conversation: string | undefined
+  /** To be told what upstream says that it consumed; undefined where the context is left alone. */
+  readonly settled: ((usage: Usage) => void) | undefined
 }
 
 /** What is known of the conversation is kept in memory only. */
@@ -85,7 +88,8 @@ const untouched = (request: MessagesRequest): PreparedRequest => ({
   changed: false,
   tokens: 0,
   rawTokens: 0,
-  conversation: undefined
+  conversation: undefined,
+  settled: undefined
 })
 
 const isCompacted = ({ context }: Branch): boolean => context.isRewritten
@@ -221,7 +225,8 @@ const make = Effect.gen(function* () {
       changed,
       tokens: prepared.estimatedTokens,
       rawTokens: prepared.rawTokens,
-      conversation: id
+      conversation: id,
+      settled: (usage: Usage) => context.settled(usage)
     }
   })
 

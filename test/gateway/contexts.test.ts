@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Database } from "../../src/chat/Database.ts"
 import { validate } from "../../src/testing/ApiRules.ts"
-import { answering, body, model, post, tapped, Wiretap } from "./world.ts"
+import { answering, body, frame, frames, message, model, post, type Reply, tapped, Wiretap } from "./world.ts"
 
 interface Turn {
   readonly role: "user" | "assistant"
@@ -20,10 +20,29 @@ const history = (turns: number, name: string): Array<Turn> =>
     .concat({ role: "user", content: `${name}, last question of ${turns}` })
 
 const compact = { "x-sluice-context": "compact" }
-const request = (messages: ReadonlyArray<Turn>, more: object = {}) => body({ system: "You plan.", messages, ...more })
+const request = (messages: ReadonlyArray<Turn>, more: object = {}) => ({
+  ...body({ system: "You plan.", ...more }),
+  messages
+})
 
 const sent = Effect.map(Wiretap, ({ seen }) => seen.at(-1)?.body.toString() ?? "")
 const parsed = Effect.map(sent, (text) => JSON.parse(text))
+
+/** Upstream reads from its cache what it had before, or has none. */
+const billing = (cached: boolean, reply: { current: Reply }) => {
+  let before = 0
+  reply.current = (response, seen) => {
+    const { body } = seen
+    const tokens = Math.round(body.length / 3)
+    const read = cached ? before : 0
+    before = tokens
+    const usage = { input_tokens: tokens - read, cache_read_input_tokens: read, output_tokens: 5 }
+    if (JSON.parse(body.toString()).stream !== true) return answering({ usage })(response, seen)
+    const [, ...rest] = frames
+    const start = { type: "message_start", message: message({ content: [], stop_reason: null, usage }) }
+    response.writeHead(200, { "content-type": "text/event-stream" }).end([frame(start), ...rest].join(""))
+  }
+}
 
 const settings = {
   maxContextTokens: 8_000,
@@ -62,6 +81,7 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
 
     it.effect("grows at its end only, until the next compaction", () =>
       Effect.gen(function* () {
+        billing(true, (yield* Wiretap).reply)
         let messages = history(60, "Cy")
         yield* post(request(messages), compact)
         let before = (yield* parsed).messages
@@ -181,6 +201,32 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
         assert.isBelow((yield* parsed).messages.length, 40)
         yield* post(asked, { "x-sluice-context": "off" })
         assert.deepStrictEqual(yield* parsed, asked)
+      })
+    )
+  })
+
+  const roomy = { ...settings, maxContextTokens: 500_000, maxContextMessages: 10_000 }
+  it.layer(tapped({ settings: roomy }))("what upstream bills", (it) => {
+    /** Questions that went as they came, before the first that did not. */
+    const asTheyCame = Effect.fnUntraced(function* (name: string, cached: boolean, stream: boolean) {
+      const tap = yield* Wiretap
+      billing(cached, tap.reply)
+      const whole = history(160, name)
+      for (let turns = 1; turns < 40; turns++) {
+        const asked = request(whole.slice(0, 8 * turns - 1), { stream })
+        yield* post(asked, compact)
+        if ((yield* parsed).messages.length < asked.messages.length) return turns
+      }
+      return 40
+    })
+
+    it.effect("decides how long reading on pays, streamed or whole", () =>
+      Effect.gen(function* () {
+        for (const stream of [false, true]) {
+          const cached = yield* asTheyCame(`Lea ${stream}`, true, stream)
+          const uncached = yield* asTheyCame(`Max ${stream}`, false, stream)
+          assert.isBelow(uncached, cached)
+        }
       })
     )
   })

@@ -5,6 +5,7 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { refusesThinking } from "../../claude/refusesThinking.ts"
 import type { ContextTooLarge } from "../../context/PreparedContext.ts"
 import { type PreparedRequest, StatelessContexts } from "../../context/StatelessContexts.ts"
+import { askedUpstream } from "../../domain/Event.ts"
 import type { MessagesRequest } from "../../domain/MessagesRequest.ts"
 import { originalOf } from "../../domain/Original.ts"
 import {
@@ -37,6 +38,8 @@ interface Understood {
   /** Prompt tokens that the context left out. */
   readonly leftOut: number
   readonly named: Marks
+  /** What the context learns from; undefined where it is left alone. */
+  readonly settled: ((settlement: Settlement) => void) | undefined
   /** Once more, where upstream refuses thinking that is bound to another history; undefined: there is none to leave out. */
   readonly repaired: Effect.Effect<Understood | undefined, GatewayError>
 }
@@ -54,6 +57,14 @@ const incoming = (request: Request): IncomingMessage =>
 
 const encoder = new TextEncoder()
 
+const both = (one: Understood["settled"], other: Understood["settled"]): Understood["settled"] =>
+  one && other
+    ? (settlement) => {
+        one(settlement)
+        other(settlement)
+      }
+    : (one ?? other)
+
 /** `POST /v1/messages`, whole and streamed, through the Governor. */
 export const makeMessages = Effect.fnUntraced(function* (front: Front) {
   const governor = yield* Governor
@@ -64,13 +75,14 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
   /** Another attempt is another request to the ledger. */
   const made = (
     { asked, options, ...first }: Pick<Understood, "asked" | "options" | "repaired">,
-    { changed, conversation, rawTokens, request, tokens }: PreparedRequest
+    { changed, conversation, rawTokens, request, settled, tokens }: PreparedRequest
   ): Understood => ({
     ...first,
     asked,
     message: request,
     leftOut: changed ? Math.max(0, rawTokens - tokens) : 0,
     named: markConversation(conversation),
+    settled: settled && (({ cache, usage }) => askedUpstream(cache) && settled(usage)),
     options: changed
       ? { ...options, rawTokens, forward: options.forward && { ...options.forward, body: undefined } }
       : options
@@ -113,7 +125,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
       forward: { body, query: queryOf(request.url), scheme: credentials.scheme }
     }
     if (asked.context === "compact") return yield* managed(message, asked, options, credentials.owner)
-    return { message, asked, options, leftOut: 0, named: {}, repaired: Effect.undefined }
+    return { message, asked, options, leftOut: 0, named: {}, settled: undefined, repaired: Effect.undefined }
   })
 
   /** Serves; a history whose thinking upstream refuses is repaired once, in the log's sight, and served again. */
@@ -135,6 +147,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     const { leftOut, named } = it
     const served = repairing(it, ({ asked, message, options }) => governor.run(message, asked.caller, options))
     return Effect.map(served, (answer) => {
+      it.settled?.(answer.settlement)
       const bytes = originalOf(answer.message) ?? encoder.encode(JSON.stringify(answer.message))
       const marks = markSettled(answer.settlement, answer.message, leftOut)
       return HttpServerResponse.uint8Array(bytes, {
@@ -155,7 +168,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
     )
 
   /** Whoever reads trailers (`TE: trailers`) hears there what a stream cost. */
-  const trailers = (request: Request): ((settlement: Settlement) => void) | undefined => {
+  const trailers = (request: Request): Understood["settled"] => {
     const source = incoming(request)
     if (source.headers.te?.includes("trailers") !== true) return undefined
     const response = NodeHttpServerRequest.toServerResponse(request)
@@ -173,7 +186,7 @@ export const makeMessages = Effect.fnUntraced(function* (front: Front) {
   ): Effect.fn.Return<Response, GatewayError, Scope.Scope> {
     const { leftOut, named } = it
     const scope = yield* Effect.scope
-    const streamOptions = { requestId, scope, aliveEvery, onSettled: trailers(request) }
+    const streamOptions = { requestId, scope, aliveEvery, onSettled: both(it.settled, trailers(request)) }
     const opening: Opening = yield* Effect.forkIn(
       Scope.provide(
         repairing(it, ({ asked, message, options }) => governor.stream(message, asked.caller, options)),
