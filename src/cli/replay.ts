@@ -1,5 +1,5 @@
-import { Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { accepting } from "./accepting.ts"
 import { lazy } from "./lazy.ts"
 import { policyNames } from "./replay/Policy.ts"
 
@@ -9,7 +9,7 @@ const model = Flag.String("model").pipe(
 )
 const prefixTokens = Flag.Int("prefix-tokens").pipe(
   Flag.withDescription("Tokens of system prompt and tools, which logs do not hold"),
-  Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
+  accepting("a whole number, 0 or more", (tokens) => tokens >= 0),
   Flag.withDefault(0)
 )
 const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))

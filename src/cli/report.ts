@@ -1,11 +1,18 @@
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Day } from "../http/ApiDays.ts"
+import { accepting } from "./accepting.ts"
 import { Misuse, notBoth } from "./Misuse.ts"
 import { url } from "./url.ts"
 
+const isDay = Schema.is(Day)
+
 const day = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withSchema(Day), Flag.withDescription(`${description}, as YYYY-MM-DD`), Flag.optional)
+  Flag.String(name).pipe(
+    accepting("a day of the calendar, as YYYY-MM-DD", isDay),
+    Flag.withDescription(`${description}, as YYYY-MM-DD`),
+    Flag.optional
+  )
 
 const flag = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))

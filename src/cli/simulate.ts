@@ -1,19 +1,20 @@
-import { Console, Duration, Layer, Option, Schema } from "effect"
+import { Console, Duration, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { HttpServer } from "effect/http"
+import { accepting } from "./accepting.ts"
 import { lazy } from "./lazy.ts"
 import { whileAsked } from "./whileAsked.ts"
 
 const millis = (name: string, description: string) =>
   Flag.Int(name).pipe(
-    Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
+    accepting("milliseconds, 0 or more", (value) => value >= 0),
     Flag.withDescription(`${description}, in milliseconds; 0 by default`),
     Flag.withDefault(0)
   )
 
 const limit = (name: string, description: string) =>
   Flag.Int(name).pipe(
-    Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0))),
+    accepting("a whole number, 1 or more", (value) => value > 0),
     Flag.withDescription(`${description}; more is answered with 429`),
     Flag.optional
   )
@@ -25,7 +26,7 @@ const flags = {
   ),
   port: Flag.Int("port").pipe(
     Flag.withDescription("Port to listen on, 9404 by default; 0 takes a free one"),
-    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))),
+    accepting("a whole number from 0 to 65535", (port) => port >= 0 && port <= 65_535),
     Flag.withDefault(9404)
   ),
   latency: millis("latency", "Until an answer begins"),

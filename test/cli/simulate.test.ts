@@ -35,14 +35,14 @@ describe("sluice simulate", () => {
 
   it.live("refuses ports, times and limits that are none", () =>
     Effect.gen(function* () {
-      for (const [flag, value] of [
-        ["--port", "99999"],
-        ["--latency", "-1"],
-        ["--requests-per-minute", "0"]
+      for (const [flag, value, expected] of [
+        ["--port", "99999", "a whole number from 0 to 65535"],
+        ["--latency", "-1", "milliseconds, 0 or more"],
+        ["--requests-per-minute", "0", "a whole number, 1 or more"]
       ] as const) {
         const { code, stderr } = yield* sluice(["simulate", flag, value])
         assert.strictEqual(code, 2)
-        assert.match(stderr, new RegExp(`${flag}: "${value}"\\. Expected a value`))
+        assert.include(stderr, `${flag}: "${value}". Expected: ${expected}\n`)
       }
     })
   )
