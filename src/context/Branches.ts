@@ -65,9 +65,16 @@ const messageSize = (message: Message): number => {
   return size
 }
 
+/** Of what stands for a history: segments, and messages that were cut. What is sent as it came is there once. */
+const bytesPerToken = 8
+const ownBytes = 1_000
+
+const contextSize = ({ context: { isRewritten, rhythm } }: Branch): number =>
+  ownBytes + (isRewritten ? bytesPerToken * rhythm.lastTokens : 0)
+
 const familySize = ({ branches }: Family): number => {
   const messages = new Set(branches.flatMap((branch) => branch.messages))
-  let size = 1_000 * branches.length
+  let size = branches.reduce((sum, branch) => sum + contextSize(branch), 0)
   for (const message of messages) size += messageSize(message)
   return size
 }

@@ -16,7 +16,8 @@ const makeBranches = Effect.gen(function* () {
     estimator: yield* TokenEstimator,
     summarizer: yield* Summarizer,
     catalog: yield* ModelCatalog,
-    ...settingsOptions(yield* Settings)
+    ...settingsOptions(yield* Settings),
+    maxTokens: 12_000
   }
   return new Branches(() => new ConversationContext(options))
 }).pipe(
@@ -58,6 +59,27 @@ describe("conversations of clients that send their whole history", () => {
       for (let n = 0; n < 130; n++) branches.seat({ ...owner, agent: `c${n}` }, [said(0, megabyte)])
       assert.isAtMost(branches.bytes, maxBytes)
       assert.notStrictEqual(branches.seat({ ...owner, agent: "b" }, [said(0, megabyte)]), other)
+    })
+  )
+
+  it.effect("are weighed with what was condensed, of each of their branches", () =>
+    Effect.gen(function* () {
+      const branches = yield* makeBranches
+      const history = Array.from({ length: 30 }, (_, n) => said(n, 4_000))
+      const shell = { model: "claude-sonnet-5-5" }
+      for (let fork = 0; fork < 8; fork++) {
+        const all = [...history, said(30 + 2 * fork, 10)]
+        const branch = branches.seat(owner, all)
+        branch.context.append(
+          all.map((message, seq) => ({ ...message, seq, tokens: 0, createdAt: 0 })),
+          shell.model
+        )
+        yield* branch.context.prepare(shell)
+      }
+      const before = branches.bytes
+      branches.seat({ ...owner, agent: "b" }, history.slice(0, 1))
+      branches.seat(owner, [...history, said(30, 10)])
+      assert.isAbove(branches.bytes - before, 8 * 8 * 1_000)
     })
   )
 
