@@ -1,23 +1,53 @@
 import { Effect } from "effect"
+import { LRUCache } from "lru-cache"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
+import type { Message } from "../domain/Message.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { ContextService } from "./ContextService.ts"
 import { requestOf } from "./Prepared.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
 import { readFrom, statsOf, trimmer } from "./reading.ts"
+import { hasThinking, withoutThinking } from "./Shrink.ts"
 
-/** Histories as they are stored. */
+/** Conversations remembered that go without the thinking of earlier turns. */
+const remembered = 5_000
+
+/** Some message of nothing but thinking has nothing left. */
+const withoutEarlier = (messages: ReadonlyArray<StoredMessage>, thinkingFrom: number): ReadonlyArray<Message> =>
+  messages
+    .map(({ content, role, seq }) => ({ role, content: seq < thinkingFrom ? withoutThinking(content) : content }))
+    .filter(({ content }) => content.length > 0)
+
+/**
+ * Histories as they are stored. Only what upstream refuses is left out: thinking that is bound to a context which was
+ * condensed, before that was switched off.
+ */
 export const makeUntouched = Effect.gen(function* () {
   const repo = yield* ChatRepo
   const estimator = yield* TokenEstimator
   const settings = yield* Settings
 
-  const prepare = Effect.fn("ContextManager.prepare")(function* (id: string, shell: Shell) {
+  const thinkingFrom = new LRUCache<string, number>({ max: remembered })
+
+  const history = Effect.fnUntraced(function* (id: string) {
     const stored: Array<StoredMessage> = []
     yield* readFrom(repo, id, 0, (page) => stored.push(...page))
-    const messages = stored.map(({ content, role }) => ({ role, content }))
+    return stored
+  })
+
+  const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
+    const from = thinkingFrom.get(id) ?? 0
+    const stored = yield* history(id)
+    const repairable = stored.some(({ content, seq }) => seq >= from && hasThinking(content))
+    if (repairable) thinkingFrom.set(id, stored.length)
+    return repairable
+  })
+
+  const prepare = Effect.fn("ContextManager.prepare")(function* (id: string, shell: Shell) {
+    const stored = yield* history(id)
+    const messages = withoutEarlier(stored, thinkingFrom.get(id) ?? 0)
     const { tokens, upperBound } = estimator.estimate(requestOf(shell, messages))
     const prepared: PreparedContext = {
       messages,
@@ -43,7 +73,7 @@ export const makeUntouched = Effect.gen(function* () {
     preview: prepare,
     appended: () => Effect.void,
     settled: () => Effect.void,
-    repair: () => Effect.succeed(false),
+    repair,
     pin: () => Effect.void,
     unpin: () => Effect.void,
     pins: () => Effect.succeed([]),

@@ -42,6 +42,33 @@ describe("a history that upstream refuses", () => {
     }).pipe(Effect.provide(stage.layer))
   })
 
+  it.effect("is sent without thinking that was bound to a condensed context, after that was switched off", () => {
+    const stage = makeStage({ enabled: { context: false } })
+    stage.upstream.reply = ({ messages }, n) => {
+      if (n === 0) return answer("", { content: [thinking] })
+      if (n === 1) return thoughtful
+      if (messages.some((m) => JSON.stringify(m).includes("bound elsewhere"))) return refusal("Invalid `signature`")
+      return answer("", {
+        content: [
+          { ...thinking, signature: `bound here ${n}` },
+          { type: "text", text: "fine" }
+        ]
+      })
+    }
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      for (const question of ["first", "second"]) yield* send(id, question)
+      assert.strictEqual((yield* send(id, "third")).at(-1)?._tag, "Done")
+      assert.strictEqual(stage.upstream.requests.length, 4)
+      assert.strictEqual((yield* send(id, "fourth")).at(-1)?._tag, "Done")
+      assert.strictEqual(stage.upstream.requests.length, 5)
+      const last = stage.upstream.requests.at(-1)?.messages ?? []
+      assert.isTrue(last.some((m) => JSON.stringify(m).includes("bound here")))
+      assert.isTrue(last.every(({ content }) => content.length > 0))
+      assert.isTrue(JSON.stringify(yield* history(id)).includes("bound elsewhere"))
+    }).pipe(Effect.provide(stage.layer))
+  })
+
   it.effect("is not sent again and again, nor for another reason", () => {
     const stage = makeStage()
     let words = "Invalid `signature` in `thinking` block"
