@@ -13,8 +13,15 @@ const notTheUsers: ReadonlySet<string> = new Set([
   "redacted_thinking"
 ])
 
+const sourced: ReadonlySet<string> = new Set(["image", "document"])
+
+const hasSource = ({ source }: ContentBlock & { readonly source?: unknown }): boolean =>
+  typeof source === "object" && source !== null && "type" in source
+
 const blockProblem = (block: ContentBlock): string | undefined => {
   if (isText(block) && block.text.trim() === "") return "A text block is blank. Give it some text, or leave it out."
+  if (sourced.has(block.type) && !hasSource(block))
+    return `A block of type ${block.type} has no \`source\`. Give it one.`
   if (!notTheUsers.has(block.type)) return undefined
   return `A user message must not hold a ${block.type} block: the orchestrator calls tools and answers them itself.`
 }

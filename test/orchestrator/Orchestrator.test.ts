@@ -113,6 +113,8 @@ describe("what cannot be taken", () => {
     ["empty text", "", "empty"],
     ["blank text", " \n\t ", "empty"],
     ["no blocks", [], "no content blocks"],
+    ["an image of nothing", [{ type: "image" }], "image has no `source`"],
+    ["a document in no form", [{ type: "document", source: {} }], "document has no `source`"],
     ["a blank block", [{ type: "text", text: " " }], "blank"],
     ["an orphan tool result", [{ type: "tool_result", tool_use_id: "x", content: "y" }], "tool_result"],
     ["a tool call", [{ type: "tool_use", id: "x", name: "y", input: {} }], "tool_use"],
