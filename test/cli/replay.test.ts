@@ -230,6 +230,20 @@ describe("on the command line", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("context shows a sub-agent by the name that replay gives it", () =>
+    Effect.gen(function* () {
+      const line = (role: string, content: string, agentId?: string) =>
+        JSON.stringify({ type: role, message: { role, content }, isSidechain: agentId !== undefined, agentId })
+      const log = [line("user", "to all"), line("user", "to one", "a1"), line("assistant", "from one", "a1")]
+      const file = join(yield* folderOf({ "session.jsonl": log.join("\n") }), "session.jsonl")
+      assert.include((yield* sluice(["context", file])).stdout, "to all")
+      assert.include((yield* sluice(["context", `${file}#agent-a1`])).stdout, "to one")
+      const { code, stderr } = yield* sluice(["context", `${file}#agent-b2`])
+      assert.strictEqual(code, 1)
+      assert.include(stderr, "session.jsonl#agent-a1")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("--explain tells the same as text and as JSON", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf({ "a.jsonl": logOf(1, 30) })

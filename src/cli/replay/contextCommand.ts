@@ -1,4 +1,4 @@
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, FileSystem, Option } from "effect"
 import { decide } from "../../context/CompactionPolicy.ts"
 import type { PreparedContext } from "../../context/PreparedContext.ts"
 import { onlyLog, readLog, TranscriptError } from "./files.ts"
@@ -110,18 +110,30 @@ const printed = (prepared: PreparedContext, { explain, json }: ContextArguments)
   return json ? JSON.stringify(why) : explanationText(why)
 }
 
+/** The transcript of a path: the log's first, or behind `#` the sub-agent's, as `replay` prints their names. */
+const transcriptOf = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const [, log, agent] = /^(.+)(#agent-.+)$/.exec(path) ?? []
+  const isPlain = log === undefined || (yield* Effect.orElseSucceed(fs.exists(path), () => false))
+  const file = yield* onlyLog(isPlain ? path : log)
+  const { transcripts } = parseTranscripts(file, yield* readLog(file))
+  const found = isPlain ? transcripts[0] : transcripts.find(({ name }) => name === `${file}${agent}`)
+  if (found !== undefined) return found
+  const names = transcripts.map(({ name }) => name).join(", ")
+  return yield* new TranscriptError({
+    message: names === "" ? `${file} holds no messages.` : `There is no ${path}, but ${names}.`
+  })
+})
+
 /** `sluice context`: prints the prepared context at a message of a log. */
 export const run = (flags: ContextArguments) =>
   Effect.gen(function* () {
     const { at, model, path, prefixTokens } = flags
-    const file = yield* onlyLog(path)
-    const { transcripts } = parseTranscripts(file, yield* readLog(file))
-    const [transcript] = transcripts
-    if (transcript === undefined) return yield* new TranscriptError({ message: `${file} holds no messages.` })
+    const transcript = yield* transcriptOf(path)
     const end = Option.getOrElse(at, () => transcript.messages.length)
     if (end < 1 || end > transcript.messages.length) {
       return yield* new TranscriptError({
-        message: `--at ${end} is not a number of messages: ${file} holds ${transcript.messages.length}, so --at takes 1 to ${transcript.messages.length}.`
+        message: `--at ${end} is not a number of messages: ${transcript.name} holds ${transcript.messages.length}, so --at takes 1 to ${transcript.messages.length}.`
       })
     }
     const prepared = yield* contextAt(transcript, end, Option.getOrUndefined(model), prefixTokens)
