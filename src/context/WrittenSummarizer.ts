@@ -19,9 +19,10 @@ export interface WrittenOptions {
   readonly prices: Model["prices"]
 }
 
-/** Summaries that wait for their compaction, jobs that wait for the model, and what one job may take. */
+/** Summaries that wait for their compaction, jobs that wait for the model, how many run at once, and what one may take. */
 const remembered = 2_000
 const waiting = 200
+const writers = 4
 const patience = "60 seconds"
 /** A run that failed once is tried again when it is asked for again, at its next compaction. */
 const tries = 2
@@ -89,7 +90,9 @@ export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions)
       Effect.catchCause((cause) => Effect.suspend(() => failed(job, cause)))
     )
 
-  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(jobs), write)))
+  // A tenant whose turn is long in coming must not hold up all others.
+  const worker = Effect.forever(Effect.flatMap(Queue.take(jobs), write))
+  for (let i = 0; i < writers; i++) yield* Effect.forkScoped(worker)
 
   const ahead = (request: SummaryRequest) => Effect.sync(() => enqueue(request))
 

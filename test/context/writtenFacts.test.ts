@@ -130,6 +130,21 @@ describe("the writing of summaries", () => {
     }).pipe(Effect.provide(layers(write)))
   })
 
+  it.effect("is not held up by a call that waits for its turn", () =>
+    Effect.gen(function* () {
+      const { ahead, summarize } = yield* Summarizer
+      for (const tenant of ["slow", "quick"]) yield* ahead({ ...request, conversation: tenant, tenant })
+      yield* settle
+      assert.include((yield* summarize({ ...request, conversation: "quick" })).text, "User wanted: Fix the deploy")
+    }).pipe(
+      Effect.provide(
+        layers(({ tenant }) =>
+          tenant === "slow" ? Effect.never : Effect.succeed({ ...none, intents: ["Fix the deploy"] })
+        )
+      )
+    )
+  )
+
   it.effect("ends with its layer, also in the middle of a call", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
