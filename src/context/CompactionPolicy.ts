@@ -56,25 +56,24 @@ const worthwhileForTokens = 0.4
 /** Nano-dollars that this request pays for reading what a compaction would have removed. */
 export const excessOf = (s: Situation): number => Math.max(0, s.tokens - s.floorTokens()) * s.prices.read
 
-/** Nano-dollars for writing the prompt of a compaction: what is not stable is written anew. */
+/** Nano-dollars that a compaction costs: what is not stable is written anew, and what is new is written anyway. */
 const rewriteCost = (s: Situation, floor: number): number =>
-  Math.max(0, floor - s.stableTokens) * s.prices.write + s.extraNanoUsd
+  Math.max(0, floor - s.stableTokens - s.freshTokens) * s.prices.write + s.extraNanoUsd
 
 /** Upstream has forgotten the end of the prompt. */
 export const isCold = ({ idleMillis, lifetimeMillis }: Situation): boolean =>
   idleMillis !== undefined && idleMillis > lifetimeMillis
 
 /**
- * Warm: rewriting what is not stable, against reading what was sent before and writing what was not. Cold: everything is
- * written anyway. From then on, every request reads less, or writes less where it comes too late.
+ * Warm: rewriting what is not stable, against reading what was sent before. Cold: everything is written anyway. From then
+ * on, every request reads less, or writes less where it comes too late.
  */
 const savings = (s: Situation, floor: number): number => {
   const { read, write } = s.prices
   const removed = s.tokens - floor
-  const kept = (s.tokens - s.freshTokens) * read + s.freshTokens * write
   const now = isCold(s)
     ? removed * write - s.extraNanoUsd
-    : kept - rewriteCost(s, floor) - Math.min(floor, s.stableTokens) * read
+    : (s.tokens - s.freshTokens) * read - rewriteCost(s, floor) - Math.min(floor, s.stableTokens) * read
   const later = s.coldShare * write + (1 - s.coldShare) * read
   return Math.round(now + removed * later * (s.expectedRequests - 1))
 }

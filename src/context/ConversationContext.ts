@@ -111,7 +111,8 @@ export class ConversationContext {
       const situation = this.situation(shell, before)
       const decision = this.options.policy(situation)
       // A pause is remembered: the next compaction marks its prefix for an hour.
-      const paused = rhythm.asks(before.tokens, window.sendable.at(-1)?.createdAt)
+      const { minCacheableTokens } = this.options.catalog.get(shell.model)
+      const paused = rhythm.asks(before.tokens, window.sendable.at(-1)?.createdAt, minCacheableTokens)
       this.outlook.sees(rhythm.requests, isCold(situation))
       if (paused) window.layout = { ...window.layout, pauses: window.layout.pauses + 1 }
       if (window.isWhole) this.chooseLifetime(shell, situation)

@@ -28,6 +28,8 @@ export class Rhythm {
   private seen = 0
   private lastAt: number | undefined
   private expectedRead = 0
+  /** Tokens of the shortest prompt that upstream keeps. */
+  private leastCached = 0
 
   /** Since the previous request; undefined for the first. */
   idleMillis(at: number | undefined): number | undefined {
@@ -46,8 +48,12 @@ export class Rhythm {
     this.lastAt = at
   }
 
-  /** A request of `tokens` at `at`; answers whether it came after a pause that an hour's cache would have bridged. */
-  asks(tokens: number, at: number | undefined): boolean {
+  /**
+   * A request of `tokens` at `at`, to a model that caches no prompt of less than `leastCached` tokens; answers whether it
+   * came after a pause that an hour's cache would have bridged.
+   */
+  asks(tokens: number, at: number | undefined, leastCached: number): boolean {
+    this.leastCached = leastCached
     const idle = this.idleMillis(at) ?? 0
     const paused = idle > cacheLifetimeMillis && idle <= hourMillis
     const weight = Math.max(slowly, 1 / (this.seen + 1))
@@ -85,7 +91,8 @@ export class Rhythm {
       const read = Math.min(1, usage.cacheRead / this.expectedRead)
       this.readShare += learning * (read - this.readShare)
     }
-    this.expectedRead = promptTokens(usage)
+    const prompt = promptTokens(usage)
+    this.expectedRead = prompt < this.leastCached ? 0 : prompt
     this.outputTokens += usage.output
   }
 }

@@ -73,7 +73,7 @@ describe("the rhythm of a conversation that is taken up again", () => {
     const rhythm = new Rhythm()
     rhythm.resumes(500, 0)
     for (let n = 1; n <= 8; n++) {
-      rhythm.asks(50_000 + 100 * n, n * 600_000)
+      rhythm.asks(50_000 + 100 * n, n * 600_000, 512)
       rhythm.sends(50_000 + 100 * n)
     }
     assert.strictEqual(rhythm.requests, 508)

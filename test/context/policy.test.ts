@@ -44,6 +44,9 @@ describe("when a context is compacted", () => {
     assert.isTrue(paid(7_000 * 2_500 + 1))
   })
 
+  it("sooner where some of that has not been sent before and is written in any case", () =>
+    assert.isTrue(compacts({ excessNanoUsd: 6_000 * 2_500 + 1 - excessOf(calm), freshTokens: 1_000 })))
+
   it("later when summaries or thinking have to be paid for, too", () =>
     assert.isFalse(compacts({ excessNanoUsd: 7_000 * 2_500, extraNanoUsd: 1_100_000 })))
 

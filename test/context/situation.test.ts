@@ -2,9 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { decide, type Situation } from "../../src/context/CompactionPolicy.ts"
 import { ConversationContext } from "../../src/context/ConversationContext.ts"
+import { Rhythm } from "../../src/context/Rhythm.ts"
 import { Summarizer } from "../../src/context/Summarizer.ts"
 import { settingsOptions } from "../../src/context/settingsOptions.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
+import { promptTokens, type Usage, zero } from "../../src/domain/Usage.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Settings } from "../../src/Settings.ts"
 import { TokenEstimator } from "../../src/tokens/TokenEstimator.ts"
@@ -62,6 +64,31 @@ const rounds = (lengths: ReadonlyArray<number>): ReadonlyArray<StoredMessage> =>
       createdAt: 1_000 * n + 500
     }
   ])
+
+describe("what usage says of upstream's cache", () => {
+  const usage = (cacheRead: number, cacheWrite5m: number, input = 0) => ({
+    ...zero,
+    input,
+    cacheRead,
+    cacheWrite5m
+  })
+  const shareAfter = (...usages: ReadonlyArray<Usage>): number => {
+    const rhythm = new Rhythm()
+    for (const [n, one] of usages.entries()) {
+      rhythm.asks(promptTokens(one), 1_000 * n, 512)
+      rhythm.settles(one)
+    }
+    return rhythm.readShare
+  }
+
+  it("a prompt that was too short to be kept is not missed", () => {
+    assert.strictEqual(shareAfter(usage(0, 0, 300), usage(0, 0, 500), usage(0, 700), usage(700, 300)), 1)
+  })
+  it("one that was kept is", () => {
+    assert.isBelow(shareAfter(usage(0, 700), usage(0, 1_000)), 1)
+    assert.isBelow(shareAfter(usage(0, 0, 700), usage(0, 0, 1_000)), 1)
+  })
+})
 
 describe("what the policy expects a compaction to leave", () => {
   it.effect("is what there is while nothing can be condensed, however wide the bounds", () =>
