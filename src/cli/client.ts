@@ -2,6 +2,7 @@ import { Data, Effect, Option, Redacted } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { Api } from "../http/Api.ts"
+import { Unauthorized } from "../http/Problem.ts"
 import { Settings, type SettingsShape } from "../Settings.ts"
 
 const baseUrl = ({ host, port }: SettingsShape): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
@@ -28,7 +29,15 @@ export class NoSluice extends Data.TaggedError("NoSluice")<{ readonly address: s
   }
 }
 
+/** The service wants another token than this process has. */
+export class NotAllowed extends Data.TaggedError("NotAllowed")<{ readonly detail: string }> {
+  override get message(): string {
+    return `${this.detail} The command line reads ADMIN_TOKEN from its environment.`
+  }
+}
+
 const understood = (address: string) => (error: unknown) => {
+  if (error instanceof Unauthorized) return new NotAllowed({ detail: error.detail ?? error.title })
   if (!HttpClientError.isHttpClientError(error)) return error
   const { response } = error
   return response === undefined ? new NoService({ address }) : new NoSluice({ address, status: response.status })

@@ -44,8 +44,9 @@ const period = ({ from, to }: Costs): string => (from === to ? from : `${from} t
 const sumOf = (days: ReadonlyArray<Row>): NanoUsd => sum(...days.map(({ cost }) => cost.nanoUsd))
 
 /** For people. */
-export const asText = (costs: Costs): string =>
-  [
+export const asText = (costs: Costs): string => {
+  if (!costs.enabled) return "Costs are not tracked: the service runs with COST_TRACKING_ENABLED=false."
+  return [
     `${period(costs)}: ${format(sumOf(costs.byDay))}. Today ${format(costs.today.cost.nanoUsd)} (${costs.percent.toFixed(1)} % of the threshold), in total ${format(costs.total.cost.nanoUsd)}.`,
     savings(costs),
     ...section("day", costs.byDay),
@@ -53,3 +54,4 @@ export const asText = (costs: Costs): string =>
     ...section("agent", costs.byAgent),
     ...section("tenant", costs.byTenant)
   ].join("\n")
+}

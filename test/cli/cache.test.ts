@@ -55,4 +55,18 @@ describe("sluice cache and sluice report", () => {
       }).pipe(Effect.scoped),
     { timeout: 60_000 }
   )
+
+  it.live("without the service's ADMIN_TOKEN, or with another, say where it is read from", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const { url } = yield* serve({ DATA_DIR: join(directory, "data"), ADMIN_TOKEN: "right" })
+      const clear = (env: Record<string, string>) => sluice(["cache", "clear", "--url", url], env)
+      for (const env of [{}, { ADMIN_TOKEN: "wrong" }]) {
+        const { code, stderr } = yield* clear(env)
+        assert.strictEqual(code, 1)
+        assert.match(stderr, /^sluice: Send ADMIN_TOKEN [^\n]+ reads ADMIN_TOKEN from its environment\.\n$/)
+      }
+      assert.strictEqual((yield* clear({ ADMIN_TOKEN: "right" })).code, 0)
+    }).pipe(Effect.scoped)
+  )
 })

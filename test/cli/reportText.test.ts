@@ -55,4 +55,11 @@ describe("report", () => {
     const [head = "", row = ""] = text.split("\n").slice(3, 5)
     assert.strictEqual(head.length, row.length)
   })
+
+  it("says that nothing is tracked instead of figures", () => {
+    assert.strictEqual(
+      asText({ ...costs, enabled: false, from: "", to: "", byDay: [] }),
+      "Costs are not tracked: the service runs with COST_TRACKING_ENABLED=false."
+    )
+  })
 })
