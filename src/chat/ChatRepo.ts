@@ -46,8 +46,11 @@ export class ChatRepo extends Context.Service<
     readonly messages: (id: string, page: MessagesPage) => Stored<ReadonlyArray<StoredMessage>, ConversationNotFound>
     /** Bounded in the query: newest messages until `maxTokens` or `limit` is reached; older ones as segments only. */
     readonly history: (id: string, bound: HistoryBound) => Stored<History, ConversationNotFound>
-    /** By `from`, then detail. */
-    readonly segments: (id: string) => Stored<ReadonlyArray<Segment>, ConversationNotFound>
+    /** By `from`, then detail; those of these hashes, or every one that was ever made, which grows with the conversation. */
+    readonly segments: (
+      id: string,
+      hashes?: ReadonlyArray<string>
+    ) => Stored<ReadonlyArray<Segment>, ConversationNotFound>
     /** Idempotent by hash: a segment that exists stays as it is. */
     readonly saveSegments: (id: string, segments: ReadonlyArray<Segment>) => Stored<void, ConversationNotFound>
     /** In order of name. */
@@ -146,7 +149,7 @@ const make = Effect.fnUntraced(function* (store: ChatStore) {
     appends: Stream.fromPubSub(appended),
     messages: taking("messages", accept.messages, store.messages),
     history: taking("history", accept.history, store.history),
-    segments: reading("segments", store.segments),
+    segments: Effect.fn("ChatRepo.segments")((id, hashes) => Effect.andThen(found(id), store.segments(id, hashes))),
     saveSegments: taking("saveSegments", accept.segments, store.saveSegments),
     agents: reading("agents", store.agents),
     saveAgents: taking("saveAgents", accept.agents, store.saveAgents),

@@ -16,7 +16,7 @@ export interface ChatStore {
   readonly append: (id: string, messages: ReadonlyArray<Encoded>) => Found<ReadonlyArray<StoredMessage>>
   readonly messages: (id: string, page: MessagesPage) => Found<ReadonlyArray<StoredMessage>>
   readonly history: (id: string, bound: HistoryBound) => Found<History>
-  readonly segments: (id: string) => Found<ReadonlyArray<Segment>>
+  readonly segments: (id: string, hashes?: ReadonlyArray<string>) => Found<ReadonlyArray<Segment>>
   readonly saveSegments: (id: string, segments: ReadonlyArray<Segment>) => Found<void>
   /** In order of name. */
   readonly agents: (id: string) => Found<ReadonlyArray<Agent>>

@@ -135,7 +135,12 @@ export const make: Effect.Effect<ChatStore> = Effect.sync(() => {
     append: (id, messages) => within(id, (room, now) => room.append(messages, now)),
     messages: (id, page) => within(id, (room) => room.page(page)),
     history: (id, bound) => within(id, (room) => room.history(bound)),
-    segments: (id) => within(id, (room) => room.segmentsBefore(Number.POSITIVE_INFINITY)),
+    segments: (id, hashes) =>
+      within(id, (room) =>
+        room
+          .segmentsBefore(Number.POSITIVE_INFINITY)
+          .filter(({ hash }) => hashes === undefined || hashes.includes(hash))
+      ),
     saveSegments: (id, segments) => within(id, (room) => room.saveSegments(segments)),
     agents: (id) => within(id, (room) => room.agents),
     saveAgents: (id, agents) => within(id, (room) => room.saveAgents(agents)),

@@ -92,6 +92,12 @@ export const encode = (layout: Layout): string =>
     upcoming: layout.upcoming
   })
 
+/** The segments that a stored layout is made of; none where it is unreadable. */
+export const hashesIn = (text: string): ReadonlyArray<string> => {
+  const stored = decodeStored(text)
+  return stored._tag === "None" ? [] : stored.value.segments
+}
+
 const areContiguous = (segments: ReadonlyArray<Segment>): boolean =>
   segments.every(({ from }, index) => index === 0 || from === segments[index - 1]?.to)
 

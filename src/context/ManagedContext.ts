@@ -66,7 +66,8 @@ export const makeManaged = Effect.gen(function* () {
     const known = held.get(id)
     if (known !== undefined) return known
     const stored = yield* repo.layout(id)
-    const layout = stored === null ? undefined : Layout.decode(stored, yield* repo.segments(id))
+    const layout =
+      stored === null ? undefined : Layout.decode(stored, yield* repo.segments(id, Layout.hashesIn(stored)))
     if (stored !== null && layout === undefined) {
       yield* Effect.logWarning(
         `The context layout of conversation ${id} is unreadable: it is made anew from the messages.`

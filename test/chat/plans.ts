@@ -87,7 +87,10 @@ export const plansSuite = (it: Vitest.MethodsNonLive<ChatRepo | SqlClient.SqlCli
     it.effect("finds segments and conversations by index", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        const segments = yield* planOf(sql, Derived.ofConversation(sql, "long", Derived.segmentsQuery(sql, 1_000)))
+        const segments = yield* planOf(
+          sql,
+          Derived.ofConversation(sql, "long", Derived.segmentsQuery(sql, { before: 1_000 }))
+        )
         assert.match(segments, /segments_by_range/, segments)
         assert.match(segments, /conversations_id_key/, segments)
         assert.notMatch(segments, /Seq Scan/, segments)

@@ -305,6 +305,11 @@ const derived = (it: It) => {
       yield* repo.saveSegments(id, [segment("z", 3, 5), odd, segment("z", 0, 99)])
       yield* repo.saveSegments(id, [segment("y", 3, 5, "heavy"), { ...segment("z", 7, 8), text: "changed" }])
       assert.deepStrictEqual(yield* repo.segments(id), [segment("y", 3, 5, "heavy"), odd, segment("z", 3, 5)])
+      assert.deepStrictEqual(yield* repo.segments(id, ["z", "unknown", "y"]), [
+        segment("y", 3, 5, "heavy"),
+        segment("z", 3, 5)
+      ])
+      assert.isEmpty(yield* repo.segments(id, []))
       assert.isEmpty(yield* repo.segments(yield* conversation))
     })
   )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ChatRepo } from "../../src/chat/ChatRepo.ts"
 import { ContextManager, type PreparedContext, type Shell } from "../../src/context/ContextManager.ts"
+import * as Layout from "../../src/context/Layout.ts"
 import { Summarizer } from "../../src/context/Summarizer.ts"
 import { Events } from "../../src/events/Events.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
@@ -59,6 +60,27 @@ describe("a conversation whose process ends, or that has two", () => {
       assert.isUndefined(again.compaction)
       assert.deepStrictEqual(bytes(again), bytes(sent))
     }).pipe(Effect.provide(ChatRepo.layerMemory), Effect.scoped)
+  )
+
+  it.effect("is taken up again with what its layout names: not with all that was ever made of it", () =>
+    Effect.gen(function* () {
+      const repo = yield* ChatRepo
+      const { id } = yield* repo.create({})
+      for (const [n, message] of messages.entries()) {
+        yield* repo.append(id, [message])
+        if (message.role === "user" && n % 5 === 0) yield* prepareIn(processThatSays(`${n}`), id)
+      }
+      const read: Array<number> = []
+      const counting = Layer.succeed(ChatRepo, {
+        ...repo,
+        segments: (...asked) =>
+          Effect.tap(repo.segments(...asked), ({ length }) => Effect.sync(() => read.push(length)))
+      })
+      const named = Layout.hashesIn((yield* repo.layout(id)) ?? "")
+      yield* Effect.provide(prepareIn(processThatSays("last"), id), counting)
+      assert.deepStrictEqual(read, [named.length])
+      assert.isAbove((yield* repo.segments(id)).length, named.length)
+    }).pipe(Effect.provide(ChatRepo.layerMemory))
   )
 
   it.effect("two processes that condense it each: the one that stored its layout last is found again", () =>

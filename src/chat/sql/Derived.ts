@@ -19,14 +19,21 @@ const read = Effect.fnUntraced(function* (sql: Sql, id: string, query: Query) {
   return rows.filter((row) => row.found === true)
 })
 
-export const segmentsQuery = (sql: Sql, before: number | undefined) =>
+interface Wanted {
+  /** Only those that begin before that message. */
+  readonly before?: number | undefined
+  readonly hashes?: ReadonlyArray<string> | undefined
+}
+
+export const segmentsQuery = (sql: Sql, { before, hashes }: Wanted) =>
   sql`SELECT true AS found, hash, detail, from_seq AS "from", to_seq AS "to", text, tokens, created_at::float8 AS created_at
     FROM segments WHERE conversation = c.key ${before === undefined ? sql.literal("") : sql`AND from_seq < ${before}::int`}
+    ${hashes === undefined ? sql.literal("") : sql`AND hash = ANY(${hashes}::text[])`}
     ORDER BY from_seq, detail, hash`
 
-/** By `from`, then detail; with `before`, only those that begin before that message. */
-export const segments = Effect.fnUntraced(function* (sql: Sql, id: string, before?: number) {
-  return yield* Rows.segments(yield* read(sql, id, segmentsQuery(sql, before)))
+/** By `from`, then detail. */
+export const segments = Effect.fnUntraced(function* (sql: Sql, id: string, wanted: Wanted) {
+  return yield* Rows.segments(yield* read(sql, id, segmentsQuery(sql, wanted)))
 })
 
 export const agents = Effect.fnUntraced(function* (sql: Sql, id: string) {

@@ -35,7 +35,7 @@ const failing = (operation: string) => translate(unavailable(operation))
 const readHistory = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (id: string, bound: HistoryBound) {
     const messages = yield* Messages.read(id, Messages.history(sql, id, bound))
-    return { messages, segments: yield* Derived.segments(sql, id, messages[0]?.seq) }
+    return { messages, segments: yield* Derived.segments(sql, id, { before: messages[0]?.seq }) }
   })
 
 /** On the database that `SqlClient` is, with the tables of `migrations/`. */
@@ -49,7 +49,7 @@ export const make: Effect.Effect<ChatStore, never, SqlClient.SqlClient> = Effect
     append: (id, messages) => translate(appendFailed)(Messages.append(sql, id, messages)),
     messages: (id, page) => failing("read messages")(Messages.read(id, Messages.page(sql, id, page))),
     history: (id, bound) => failing("read the history")(history(id, bound)),
-    segments: (id) => failing("read segments")(Derived.segments(sql, id)),
+    segments: (id, hashes) => failing("read segments")(Derived.segments(sql, id, { hashes })),
     saveSegments: (id, segments) => failing("save segments")(Derived.saveSegments(sql, id, segments)),
     agents: (id) => failing("read agents")(Derived.agents(sql, id)),
     saveAgents: (id, agents) => failing("save agents")(Derived.saveAgents(sql, id, agents)),
