@@ -156,7 +156,7 @@ describe("a prompt cache that should have served", () => {
       stage.upstream.reply = (_, n) => answer("fine", { usage: usage(n === 0 ? 0 : read, 5_000 - read) })
       return Effect.gen(function* () {
         const id = yield* conversation
-        for (const n of [1, 2, 3]) yield* send(id, `question ${n}: ${"and why? ".repeat(3_000)}`)
+        for (const n of [1, 2, 3]) yield* send(id, `question ${n}: ${"and why? ".repeat(300)}`)
         const prepared = yield* ContextManager.use((context) => context.preview(id, { model: "claude-sonnet-5-5" }))
         return prepared.decision.savesNanoUsd
       }).pipe(Effect.provide(stage.layer))
