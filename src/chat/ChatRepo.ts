@@ -12,7 +12,7 @@ import { Database, type DatabaseUnavailable } from "./Database.ts"
 import * as MemoryStore from "./MemoryStore.ts"
 import * as SqlStore from "./sql/SqlStore.ts"
 
-export type { History, NewConversation, NewMessage } from "./ChatInput.ts"
+export { type History, maxMessageBytes, type NewConversation, type NewMessage } from "./ChatInput.ts"
 export { ChatRepoError, ConversationNotFound } from "./ChatRepoError.ts"
 
 type Stored<A, E = never> = Effect.Effect<A, ChatRepoError | E>

@@ -1,5 +1,6 @@
-import { Cause, Effect } from "effect"
-import { type ContentBlock, isText, type ToolResultBlock, type ToolUseBlock } from "../domain/Message.ts"
+import { Cause, Effect, Predicate } from "effect"
+import { maxMessageBytes } from "../chat/ChatRepo.ts"
+import { type ContentBlock, isContent, isText, type ToolResultBlock, type ToolUseBlock } from "../domain/Message.ts"
 import type { Tool, ToolContext } from "./TurnEvent.ts"
 
 /** Tools of one message that run at the same time. */
@@ -24,20 +25,54 @@ export const cutOff = (id: string): ToolResultBlock =>
 const sendable = (content: string | ReadonlyArray<ContentBlock>) =>
   typeof content === "string" ? content : content.filter((block) => !isText(block) || block.text.trim() !== "")
 
+const jsonBytes = (value: unknown): number | undefined => {
+  try {
+    return Buffer.byteLength(JSON.stringify(value))
+  } catch {
+    return undefined
+  }
+}
+
+/** What a tool gave, if that can be stored and sent. Tools without TypeScript can give anything. */
+const given = (id: string, content: unknown, mostBytes: number): ToolResultBlock => {
+  if (content === undefined || content === null) return result(id, "")
+  if (!isContent(content)) return result(id, "The tool returned neither text nor a list of content blocks.", true)
+  const block = result(id, sendable(content))
+  const bytes = jsonBytes(block)
+  if (bytes === undefined) return result(id, "The tool returned something that JSON cannot hold.", true)
+  if (bytes <= mostBytes) return block
+  return result(id, `The tool returned ${bytes} bytes; at most ${mostBytes} can be kept. Ask it for less.`, true)
+}
+
+const longestFailure = 100_000
+
+/** Upstream refuses a failure without words. */
+const failure = (id: string, error: unknown): ToolResultBlock => {
+  const message = Predicate.hasProperty(error, "message") ? String(error.message).trim() : ""
+  return result(id, message.slice(0, longestFailure) || "The tool failed and did not say why.", true)
+}
+
+const noEffect = Effect.die(new TypeError("its `run` returned no Effect"))
+
 /** Runs one call. Whatever goes wrong is told to the model. */
 const runTool = (
   use: ToolUseBlock,
   tools: ReadonlyMap<string, Tool>,
-  context: Omit<ToolContext, "toolUseId">
+  context: Omit<ToolContext, "toolUseId">,
+  mostBytes: number
 ): Effect.Effect<ToolResultBlock> => {
   const tool = tools.get(use.name)
   if (tool === undefined) {
     const known = [...tools.keys()].join(", ")
     return Effect.succeed(result(use.id, `There is no tool "${use.name}". The tools are: ${known}.`, true))
   }
-  return Effect.suspend(() => tool.run(use.input, { ...context, toolUseId: use.id })).pipe(
-    Effect.map((content) => result(use.id, sendable(content))),
-    Effect.catch((error) => Effect.succeed(result(use.id, error.message, true))),
+  const run = Effect.suspend(() => {
+    const running = tool.run(use.input, { ...context, toolUseId: use.id })
+    return Effect.isEffect(running) ? running : noEffect
+  })
+  return run.pipe(
+    Effect.map((content) => given(use.id, content, mostBytes)),
+    Effect.catch((error) => Effect.succeed(failure(use.id, error))),
     Effect.catchCause((cause) =>
       Effect.as(
         Effect.logWarning(`Tool ${use.name} broke`, cause),
@@ -53,8 +88,11 @@ export const runTools = (
   tools: ReadonlyMap<string, Tool>,
   context: Omit<ToolContext, "toolUseId">,
   onResult: (result: ToolResultBlock) => Effect.Effect<unknown>
-): Effect.Effect<void> =>
-  Effect.forEach(uses, (use) => Effect.flatMap(runTool(use, tools, context), onResult), {
+): Effect.Effect<void> => {
+  // They are stored as one message, in brackets and with commas between them.
+  const mostBytes = Math.floor((maxMessageBytes - 2) / Math.max(1, uses.length)) - 1
+  return Effect.forEach(uses, (use) => Effect.flatMap(runTool(use, tools, context, mostBytes), onResult), {
     concurrency: parallel,
     discard: true
   })
+}
