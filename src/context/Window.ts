@@ -75,7 +75,8 @@ export class Window {
 
   /** Some message is sent without the thinking that it has. */
   get leavesOutThinking(): boolean {
-    return this.retained.some((m) => m.seq < this.layout.thinkingFrom && hasThinking(m.content))
+    const { thinkingFrom } = this.layout
+    return thinkingFrom > 0 && this.retained.some((m) => m.seq < thinkingFrom && hasThinking(m.content))
   }
 
   source(model: string): Source {
