@@ -1,5 +1,5 @@
-import { Effect, Layer } from "effect"
-import { Command } from "effect/cli"
+import { Effect, Layer, Option, References } from "effect"
+import { Command, GlobalFlag } from "effect/cli"
 import { lazy } from "./lazy.ts"
 import { whileAsked } from "./whileAsked.ts"
 
@@ -17,6 +17,16 @@ const service = Layer.unwrap(
   )
 )
 
+/** `--log-level` is said for this start, LOG_LEVEL for all: the flag wins. */
+const flagged = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(
+    GlobalFlag.LogLevel,
+    Option.match({
+      onNone: () => self,
+      onSome: (level) => Effect.provideService(self, References.MinimumLogLevel, level)
+    })
+  )
+
 // Settings first: what is wrong with them is said before anything else is loaded or opened. Then the database opens in
 // its thread while the rest is loaded; it is the same layer as the one inside, so it opens once.
 const start = lazy(
@@ -29,7 +39,7 @@ const start = lazy(
         () => import("../chat/Database.ts"),
         ({ Database }) => whileAsked(Layer.launch(Layer.merge(Database.layer, service)))
       )
-    }).pipe(Effect.provide(layerLogging.pipe(Layer.provideMerge(Settings.layer))))
+    }).pipe(flagged, Effect.provide(layerLogging.pipe(Layer.provideMerge(Settings.layer))))
 )
 
 /** Runs the service until SIGTERM or SIGINT, then drains and exits 0. */

@@ -3,7 +3,7 @@ import { Duration, Effect, Fiber } from "effect"
 import { events, type Loose } from "../http/fakes.ts"
 import { temporaryDirectory } from "../support/directory.ts"
 import { lines, sluice } from "./run.ts"
-import { serve, temporary } from "./service.ts"
+import { serve, start, temporary } from "./service.ts"
 
 const admin = { authorization: "Bearer s3cret-admin" }
 
@@ -121,6 +121,14 @@ describe("sluice serve", () => {
       assert.isBelow(Duration.toSeconds(took), 15)
       const text = yield* Fiber.join(turn)
       assert.strictEqual(events(text).at(-1)?.event, "message")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("--log-level wins over LOG_LEVEL", () =>
+    Effect.gen(function* () {
+      const env = { PORT: "0", DATA_DIR: yield* temporary, LOG_LEVEL: "error" }
+      const { output } = yield* start(["serve", "--log-level", "info"], env)
+      assert.include(output(), "Listening on")
     }).pipe(Effect.scoped)
   )
 
