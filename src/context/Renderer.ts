@@ -28,6 +28,8 @@ const isUnsigned = (block: ContentBlock): boolean =>
   (block.type === "thinking" && (typeof block.signature !== "string" || block.signature.length === 0)) ||
   (block.type === "redacted_thinking" && typeof block.data !== "string")
 
+const none: ReadonlySet<ContentBlock> = new Set()
+
 const textBlock = (text: string): ContentBlock => ({ type: "text", text })
 
 const interrupted = (id: string): ToolResultBlock => ({
@@ -39,6 +41,14 @@ const interrupted = (id: string): ToolResultBlock => ({
 
 const orphan = (block: ToolResultBlock): ContentBlock =>
   textBlock(`[result of a tool call that is not in this context, ${block.tool_use_id}]\n${textOf(block.content)}`)
+
+const isServerUse = ({ type }: ContentBlock): boolean => type === "server_tool_use" || type === "mcp_tool_use"
+
+/** Calls of upstream's own tools that it has not answered: it paused there, or broke off, and was not asked to go on. */
+const unanswered = (blocks: ReadonlyArray<ContentBlock>): ReadonlySet<ContentBlock> => {
+  const answered = new Set(blocks.filter(({ type }) => type.endsWith("_tool_result")).map((block) => block.tool_use_id))
+  return new Set(blocks.filter((block) => isServerUse(block) && !answered.has(block.id)))
+}
 
 /** tool_result content may not hold empty text either. */
 const cleanResult = (block: ToolResultBlock): ToolResultBlock => {
@@ -73,14 +83,14 @@ export class Renderer {
       const role = stored[start]?.role ?? "user"
       let stop = start + 1
       while (stop < end && stored[stop]?.role === role) stop++
-      this.run(role, stored.slice(start, stop))
+      this.run(role, stored.slice(start, stop), stored[stop])
       start = stop
     }
     return end
   }
 
-  private run(role: Role, run: ReadonlyArray<StoredMessage>): void {
-    if (role === "assistant") this.assistant(run)
+  private run(role: Role, run: ReadonlyArray<StoredMessage>, next: StoredMessage | undefined): void {
+    if (role === "assistant") this.assistant(run, next)
     else if (role === "user") this.user(run)
     else for (const message of run) this.messages.push({ role, content: message.content })
   }
@@ -94,10 +104,13 @@ export class Renderer {
     )
   }
 
-  private assistant(run: ReadonlyArray<StoredMessage>): void {
+  private assistant(run: ReadonlyArray<StoredMessage>, next: StoredMessage | undefined): void {
     const calls: Array<{ given: string; sent: string }> = []
-    const blocks = run
-      .flatMap((message) => this.blocks(message))
+    const said = run.flatMap((message) => this.blocks(message))
+    // Upstream answers its own calls behind the results of ours, but not behind anything else.
+    const left = next !== undefined && blocksOf(next.content).every(isToolResult) ? none : unanswered(said)
+    const blocks = said
+      .filter((block) => !left.has(block))
       .map((block) => {
         if (!isToolUse(block)) return isToolResult(block) ? orphan(block) : block
         const sent = this.fresh(block)

@@ -4,7 +4,7 @@ import { makeCollector } from "../domain/AnswerCollector.ts"
 import { type Caller, defaultCaller } from "../domain/Caller.ts"
 import type { Agent, Conversation } from "../domain/Conversation.ts"
 import { askedUpstream } from "../domain/Event.ts"
-import type { Content, ToolResultBlock } from "../domain/Message.ts"
+import { type Content, isText, type ToolResultBlock } from "../domain/Message.ts"
 import type { AssistantMessage, MessagesRequest, StreamEvent } from "../domain/MessagesRequest.ts"
 import type { Events } from "../events/Events.ts"
 import type { Governor, GovernorError, Settlement } from "../governor/Governor.ts"
@@ -14,7 +14,7 @@ import { CacheWatch } from "./CacheWatch.ts"
 import { callsOf, makeTranscript, type TranscriptDeps } from "./Transcript.ts"
 import type { OrchestratorError, SendOptions, Tool, TurnEvent } from "./TurnEvent.ts"
 import { TooManyToolRounds } from "./TurnEvent.ts"
-import { cutOff, interrupted, runTools } from "./tools.ts"
+import { interrupted, notRun, runTools } from "./tools.ts"
 
 export interface TurnDeps extends TranscriptDeps {
   readonly governor: Governor["Service"]
@@ -47,6 +47,16 @@ interface Answer {
 interface Asked {
   readonly prepared: PreparedContext
   readonly answer: Answer
+}
+
+/** Answers after which asking once more brings nothing, whatever they call. */
+const final: ReadonlySet<string | null> = new Set(["refusal", "model_context_window_exceeded"])
+
+/** Upstream has paused in its own tools: what it has so far is sent back behind the same messages, and it goes on. */
+const continuing = ({ answer: { message }, prepared }: Asked): PreparedContext | undefined => {
+  const content = message.content.filter((block) => !isText(block) || block.text.trim() !== "")
+  if (message.stop_reason !== "pause_turn" || content.length === 0) return undefined
+  return { ...prepared, compaction: undefined, messages: [...prepared.messages, { role: "assistant", content }] }
 }
 
 /** Output tokens of one answer, unless the caller says otherwise. */
@@ -148,10 +158,10 @@ export const makeTurns = (deps: TurnDeps) => {
   }
 
   /** Asks; a history that upstream refuses is repaired once, in the log's sight, and asked again. Never twice. */
-  const askRepairing = Effect.fnUntraced(function* (turn: Turn, shell: Shell) {
+  const askRepairing = Effect.fnUntraced(function* (turn: Turn, shell: Shell, paused: PreparedContext | undefined) {
     const { id } = turn.conversation
     const at = yield* Clock.currentTimeMillis
-    const prepared = yield* context.prepare(id, shell)
+    const prepared = paused ?? (yield* context.prepare(id, shell))
     const repaired = Effect.fnUntraced(function* (error: UpstreamError) {
       if (!isAboutHistory(error) || !(yield* context.repair(id))) return yield* error
       yield* Effect.logWarning(
@@ -195,9 +205,9 @@ export const makeTurns = (deps: TurnDeps) => {
     const work = Effect.gen(function* () {
       yield* note(turn, (at) => Agents.called(uses, agentTools, { seq, at }))
       for (const { id, input, name } of uses) yield* turn.emit({ _tag: "ToolCall", id, name, input })
-      if (message.stop_reason === "max_tokens") {
-        return yield* Effect.forEach(uses, ({ id }) => onResult(cutOff(id)), { discard: true })
-      }
+      const refused = notRun(message.stop_reason)
+      if (refused !== undefined)
+        return yield* Effect.forEach(uses, ({ id }) => onResult(refused(id)), { discard: true })
       const { conversation, options } = turn
       const asking = { conversation: conversation.id, tenant: conversation.tenant, agent: agentOf(options) }
       yield* runTools(uses, tools, asking, onResult)
@@ -215,15 +225,19 @@ export const makeTurns = (deps: TurnDeps) => {
     const rounds = turn.options.maxToolRounds ?? defaultToolRounds
     const settlements: Array<Settlement> = []
     yield* transcript.begin(id, turn.model.id, { role: "user", content: turn.content })
+    let paused: PreparedContext | undefined
     for (let round = 0; round < rounds; round++) {
-      const { answer, prepared } = yield* askRepairing(turn, shell)
+      const asked = yield* askRepairing(turn, shell, paused)
+      const { answer, prepared } = asked
+      const { message } = answer
       settlements.push(answer.settlement)
-      if (callsOf(answer.message).length === 0) {
-        const { message } = answer
+      const calls = callsOf(message)
+      if (calls.length > 0) yield* runRound(turn, tools, answer)
+      paused = calls.length > 0 ? undefined : continuing(asked)
+      if (final.has(message.stop_reason) || (calls.length === 0 && paused === undefined)) {
         yield* turn.emit({ _tag: "Done", message, settlements, context: statisticsOf(prepared, maxContextTokens) })
         return
       }
-      yield* runRound(turn, tools, answer)
     }
     return yield* new TooManyToolRounds({ rounds })
   })

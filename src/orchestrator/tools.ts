@@ -17,9 +17,17 @@ const result = (id: string, content: string | ReadonlyArray<ContentBlock>, isErr
 export const interrupted = (id: string): ToolResultBlock =>
   result(id, "Interrupted: the tool may or may not have done its work; its result was not recorded.", true)
 
-/** For a call that the model could not write to its end. */
-export const cutOff = (id: string): ToolResultBlock =>
-  result(id, "Not run: the call was cut off at max_tokens. Call the tool again with a shorter input.", true)
+const reasons: ReadonlyMap<string | null, string> = new Map([
+  ["max_tokens", "the call was cut off at max_tokens. Call the tool again with a shorter input."],
+  ["model_context_window_exceeded", "the call was cut off where the model's context window was full."],
+  ["refusal", "the answer was refused before it was complete."]
+])
+
+/** Why the calls of an answer that stopped so are not run: the last one may lack a part of its input. */
+export const notRun = (stopReason: string | null): ((id: string) => ToolResultBlock) | undefined => {
+  const reason = reasons.get(stopReason)
+  return reason === undefined ? undefined : (id) => result(id, `Not run: ${reason}`, true)
+}
 
 /** Upstream refuses blank text, also inside results. */
 const sendable = (content: string | ReadonlyArray<ContentBlock>) =>

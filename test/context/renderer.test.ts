@@ -36,6 +36,17 @@ describe("what is stored becomes what the API accepts", () => {
     assert.deepStrictEqual(third, text("stop"))
   })
 
+  it("leaves out a call that upstream itself has not answered, unless it still can", () => {
+    const search = { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: {} }
+    const found = { type: "web_search_tool_result", tool_use_id: "srvtoolu_1", content: [] }
+    const paused = render(stored(["user", "a"], ["assistant", [text("looking"), search]], ["user", "b"]))
+    assert.deepStrictEqual(paused[1]?.content, [text("looking")])
+    const whole = render(stored(["user", "a"], ["assistant", [search]], ["assistant", [found]], ["user", "b"]))
+    assert.deepStrictEqual(whole[1]?.content, [search, found])
+    const open = render(stored(["user", "a"], ["assistant", [search, use("t1")]], ["user", [result("t1")]]))
+    assert.deepStrictEqual(open[1]?.content, [search, use("t1")])
+  })
+
   it("turns a result without its call into text, losing nothing", () => {
     const [only] = render(stored(["user", [result("gone", "the answer is 42")]]))
     assert.include(JSON.stringify(only), "the answer is 42")

@@ -236,18 +236,29 @@ describe("tools", () => {
     }).pipe(Effect.provide(stage.layer))
   })
 
-  it.effect("a call that was cut off at max_tokens is not run", () => {
-    const stage = makeStage()
-    return Effect.gen(function* () {
-      const id = yield* conversation
-      let ran = 0
-      plays(stage, answer("", { content: [use("t1", "write")], stop_reason: "max_tokens" }), answer("ok"))
-      yield* send(id, "go", { tools: [tool("write", () => Effect.sync(() => `${ran++}`))] })
-      assert.strictEqual(ran, 0)
-      assert.strictEqual(roles(yield* history(id)), "user assistant user assistant")
-      assertLegal(stage.upstream.requests)
-    }).pipe(Effect.provide(stage.layer))
-  })
+  for (const [stop, goesOn] of [
+    ["max_tokens", true],
+    ["model_context_window_exceeded", false],
+    ["refusal", false]
+  ] as const) {
+    it.effect(`a call that was cut off by ${stop} is not run, and the turn ${goesOn ? "goes on" : "ends"}`, () => {
+      const stage = makeStage()
+      return Effect.gen(function* () {
+        const id = yield* conversation
+        let ran = 0
+        plays(stage, answer("", { content: [use("t1", "write")], stop_reason: stop }), answer("ok"))
+        const told = yield* send(id, "go", { tools: [tool("write", () => Effect.sync(() => `${ran++}`))] })
+        assert.strictEqual(ran, 0)
+        assert.strictEqual(told.at(-1)?._tag, "Done")
+        assert.strictEqual(stage.upstream.requests.length, goesOn ? 2 : 1)
+        const stored = yield* history(id)
+        assert.strictEqual(roles(stored), goesOn ? "user assistant user assistant" : "user assistant user")
+        assert.match(JSON.stringify(stored[2]?.content), /Not run: /)
+        yield* send(id, "and now?")
+        assertLegal(stage.upstream.requests)
+      }).pipe(Effect.provide(stage.layer))
+    })
+  }
 
   it.effect("too many rounds end the turn with everything stored, and the next one goes on", () => {
     const stage = makeStage()
