@@ -14,11 +14,11 @@ export interface Usage {
 }
 
 export const Usage = Schema.Struct({
-  input: Schema.Natural,
-  cacheWrite5m: Schema.Natural,
-  cacheWrite1h: Schema.Natural,
-  cacheRead: Schema.Natural,
-  output: Schema.Natural
+  input: Schema.Natural.annotate({ description: "tokens of the prompt that no cache served" }),
+  cacheWrite5m: Schema.Natural.annotate({ description: "prompt tokens written to upstream's cache for five minutes" }),
+  cacheWrite1h: Schema.Natural.annotate({ description: "prompt tokens written to upstream's cache for an hour" }),
+  cacheRead: Schema.Natural.annotate({ description: "prompt tokens read from upstream's cache" }),
+  output: Schema.Natural.annotate({ description: "tokens of the answer" })
 }).annotate({ identifier: "Usage" })
 
 export const zero: Usage = { input: 0, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, output: 0 }

@@ -63,19 +63,19 @@ const LastSummary = Schema.Struct({
 export const ContextView = Schema.Struct({
   conversation: Schema.String,
   model: Schema.String,
-  limit: Schema.Finite,
-  estimatedTokens: Schema.Finite,
-  upperBound: Schema.Finite,
+  limit: Schema.Finite.annotate({ description: "MAX_CONTEXT_TOKENS" }),
+  estimatedTokens: Schema.Finite.annotate({ description: "tokens of the request, by estimate" }),
+  upperBound: Schema.Finite.annotate({ description: "tokens that this is certainly not above" }),
   percentOfLimit: PercentOfLimit,
-  rawMessages: Schema.Natural,
-  rawTokens: Schema.Finite,
+  rawMessages: Schema.Natural.annotate({ description: "messages of the whole history" }),
+  rawTokens: Schema.Finite.annotate({ description: "tokens of the whole history with system and tools" }),
   reduction: Reduction,
   entries: Schema.Array(
     Schema.Struct({
       band: Band,
       from,
       to,
-      tokens: Schema.Finite,
+      tokens: Schema.Finite.annotate({ description: "tokens of this entry, by estimate" }),
       segment: Schema.Boolean.annotate({ description: "a summary, instead of a message in full" }),
       text: Schema.NullOr(Schema.String).annotate({ description: "what a segment says; null for a message" })
     })

@@ -9,40 +9,47 @@ import { StorageUnavailable } from "./Problem.ts"
 
 const CurrentMinute = Schema.Struct({
   used: Schema.Finite.annotate({ description: "input tokens admitted in the last 60 seconds" }),
-  limit: Schema.Finite,
-  percent: Schema.Finite,
+  limit: Schema.Finite.annotate({ description: "RATE_LIMIT_TOKENS_PER_MINUTE" }),
+  percent: Schema.Finite.annotate({ description: "`used` in percent of `limit`" }),
   resets: Millis,
-  outputUsed: Schema.Finite,
-  outputLimit: Schema.NullOr(Schema.Finite),
-  requestsUsed: Schema.Finite,
-  requestsLimit: Schema.NullOr(Schema.Finite),
-  inFlight: Schema.Natural,
-  maxInFlight: Schema.Finite
+  outputUsed: Schema.Finite.annotate({ description: "output tokens of the last 60 seconds" }),
+  outputLimit: Schema.NullOr(Schema.Finite).annotate({
+    description: "RATE_LIMIT_OUTPUT_TOKENS_PER_MINUTE; null when there is none"
+  }),
+  requestsUsed: Schema.Finite.annotate({ description: "requests admitted in the last 60 seconds" }),
+  requestsLimit: Schema.NullOr(Schema.Finite).annotate({
+    description: "RATE_LIMIT_REQUESTS_PER_MINUTE; null when there is none"
+  }),
+  inFlight: Schema.Natural.annotate({ description: "requests upstream now" }),
+  maxInFlight: Schema.Finite.annotate({ description: "MAX_CONCURRENT_REQUESTS" })
 })
 
 const Queue = Schema.Struct({
-  length: Schema.Natural,
-  oldestMillis: Schema.Finite,
-  expectedWaitMillis: Schema.Finite,
+  length: Schema.Natural.annotate({ description: "requests that wait for admission" }),
+  oldestMillis: Schema.Finite.annotate({ description: "how long the oldest has waited, in milliseconds" }),
+  expectedWaitMillis: Schema.Finite.annotate({ description: "how long a new request would wait, in milliseconds" }),
   byPriority: Schema.Record(Schema.String, Schema.Finite)
 })
 
 const ContextWindow = Schema.Struct({
   conversation: Schema.String,
-  rawMessages: Schema.Natural,
-  rawTokens: Schema.Natural,
-  tokens: Schema.Natural,
-  upperBound: Schema.Finite,
+  rawMessages: Schema.Natural.annotate({ description: "messages of the whole history" }),
+  rawTokens: Schema.Natural.annotate({ description: "tokens of the whole history" }),
+  tokens: Schema.Natural.annotate({ description: "tokens of what was sent last, by estimate" }),
+  upperBound: Schema.Finite.annotate({ description: "tokens that this is certainly not above" }),
   percentOfLimit: PercentOfLimit,
   reduction: Reduction,
-  segments: Schema.Natural,
-  compactions: Schema.Natural
+  segments: Schema.Natural.annotate({ description: "summaries in it" }),
+  compactions: Schema.Natural.annotate({ description: "compactions until now" })
 }).annotate({ identifier: "ContextWindow" })
 
 export const TokenMetrics = Schema.Struct({
   enabled: Schema.Boolean,
   currentMinute: CurrentMinute,
-  totals: Schema.Struct({ ...Usage.fields, requests: Schema.Natural }).annotate({
+  totals: Schema.Struct({
+    ...Usage.fields,
+    requests: Schema.Natural.annotate({ description: "governed requests" })
+  }).annotate({
     description: "since the ledger began"
   }),
   raw: Schema.Natural.annotate({ description: "prompt tokens the whole histories would have cost" }),
@@ -55,15 +62,15 @@ export const TokenMetrics = Schema.Struct({
 
 export const CacheMetrics = Schema.Struct({
   enabled: Schema.Boolean,
-  entries: Schema.Natural,
-  bytes: Schema.Finite,
+  entries: Schema.Natural.annotate({ description: "answers that are kept" }),
+  bytes: Schema.Finite.annotate({ description: "their memory" }),
   max: Schema.Finite.annotate({ description: "bytes" }),
-  hits: Schema.Natural,
-  misses: Schema.Natural,
+  hits: Schema.Natural.annotate({ description: "look-ups that found an answer" }),
+  misses: Schema.Natural.annotate({ description: "look-ups that found none" }),
   hitRate: Schema.Finite.annotate({ description: "0 to 1" }),
-  evictions: Schema.Natural,
-  expirations: Schema.Natural,
-  coalesced: Schema.Natural,
+  evictions: Schema.Natural.annotate({ description: "answers dropped for lack of memory" }),
+  expirations: Schema.Natural.annotate({ description: "answers dropped for their age" }),
+  coalesced: Schema.Natural.annotate({ description: "requests that shared another's answer" }),
   ttl: Millis
 }).annotate({ identifier: "CacheMetrics" })
 
@@ -94,11 +101,11 @@ export const CostMetrics = Schema.Struct({
 
 const SeriesPoint = Schema.Struct({
   at: Epoch.annotate({ description: "when the ten seconds began, in milliseconds since the epoch" }),
-  requests: Schema.Natural,
-  errors: Schema.Natural,
+  requests: Schema.Natural.annotate({ description: "governed requests" }),
+  errors: Schema.Natural.annotate({ description: "those that failed upstream" }),
   tokens: Schema.Natural.annotate({ description: "all that were billed: prompt and output" }),
   input: Schema.Natural.annotate({ description: "uncached input tokens" }),
-  output: Schema.Natural,
+  output: Schema.Natural.annotate({ description: "tokens of answers" }),
   cacheRead: Schema.Natural.annotate({ description: "prompt tokens read from upstream's cache" }),
   cacheWrite: Schema.Natural.annotate({ description: "prompt tokens written to upstream's cache" }),
   raw: Schema.Natural.annotate({ description: "prompt tokens the whole histories would have cost" }),
@@ -109,7 +116,7 @@ const SeriesPoint = Schema.Struct({
   }),
   cost: Money,
   saved: Money,
-  compactions: Schema.Natural,
+  compactions: Schema.Natural.annotate({ description: "contexts compacted" }),
   contextPercent: Schema.NullOr(Schema.Finite).annotate({
     description: "the largest prompt of a conversation, in percent of MAX_CONTEXT_TOKENS; null without one"
   }),
@@ -117,7 +124,7 @@ const SeriesPoint = Schema.Struct({
   oldestMillis: Millis.annotate({ description: "the longest that a request had waited" }),
   inFlight: Schema.Natural.annotate({ description: "the most at once" }),
   used: Schema.Finite.annotate({ description: "the most input tokens of a minute" }),
-  limit: Schema.Finite
+  limit: Schema.Finite.annotate({ description: "RATE_LIMIT_TOKENS_PER_MINUTE" })
 }).annotate({ identifier: "SeriesPoint" })
 
 const examplePoint: typeof SeriesPoint.Type = {
@@ -145,7 +152,7 @@ const examplePoint: typeof SeriesPoint.Type = {
 }
 
 export const SeriesMetrics = Schema.Struct({
-  stepMillis: Schema.Literal(10_000),
+  stepMillis: Schema.Literal(10_000).annotate({ description: "length of a step, in milliseconds" }),
   points: Schema.Array(SeriesPoint).annotate({ description: "oldest first; the last one is not over yet" })
 }).annotate({ identifier: "SeriesMetrics", examples: [{ stepMillis: 10_000, points: [examplePoint] }] })
 

@@ -13,11 +13,11 @@ export const money = (nanoUsd: NanoUsd): typeof Money.Type => ({ nanoUsd, usd: t
 export const Millis = Schema.Finite.annotate({ description: "milliseconds" })
 export const Epoch = Schema.Finite.annotate({ description: "milliseconds since the epoch" })
 
-/** 0 to 1: the share of tokens that did not have to be sent. */
 export const PercentOfLimit = Schema.Finite.annotate({
   description: "the upper bound of the prepared request in percent of MAX_CONTEXT_TOKENS"
 })
 
+/** 0 to 1: the share of tokens that did not have to be sent. */
 export const Reduction = Schema.Finite.annotate({
   description: "1 - sent / raw prompt tokens; 0 when nothing was sent"
 })
@@ -33,7 +33,7 @@ const SavedBy = Schema.Struct({
 }).annotate({ identifier: "SavedBy" })
 
 const totals = {
-  requests: Schema.Natural,
+  requests: Schema.Natural.annotate({ description: "governed requests" }),
   usage: Usage,
   rawTokens: Schema.Natural.annotate({ description: "prompt tokens the whole histories would have cost" }),
   sentTokens: Schema.Natural.annotate({ description: "prompt tokens actually sent" }),

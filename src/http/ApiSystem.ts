@@ -9,16 +9,16 @@ const Check = Schema.Struct({
 
 const fields = {
   version: Schema.String,
-  uptimeSeconds: Schema.Finite,
+  uptimeSeconds: Schema.Finite.annotate({ description: "seconds since the start" }),
   checks: Schema.Struct({ database: Check, redis: Check, upstream: Check }),
   rateLimiter: Schema.Struct({
     enabled: Schema.Boolean,
-    used: Schema.Finite,
-    limit: Schema.Finite,
-    percent: Schema.Finite,
+    used: Schema.Finite.annotate({ description: "input tokens admitted in the last 60 seconds" }),
+    limit: Schema.Finite.annotate({ description: "RATE_LIMIT_TOKENS_PER_MINUTE" }),
+    percent: Schema.Finite.annotate({ description: "`used` in percent of `limit`" }),
     resets: Millis,
-    inFlight: Schema.Natural,
-    queued: Schema.Natural
+    inFlight: Schema.Natural.annotate({ description: "requests upstream now" }),
+    queued: Schema.Natural.annotate({ description: "requests that wait for admission" })
   })
 }
 
