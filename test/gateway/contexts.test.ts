@@ -212,12 +212,12 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
       const tap = yield* Wiretap
       billing(cached, tap.reply)
       const whole = history(160, name)
-      for (let turns = 1; turns < 40; turns++) {
-        const asked = request(whole.slice(0, 8 * turns - 1), { stream })
+      for (let turns = 1; turns < 160; turns++) {
+        const asked = request(whole.slice(0, 2 * turns - 1), { stream })
         yield* post(asked, compact)
         if ((yield* parsed).messages.length < asked.messages.length) return turns
       }
-      return 40
+      return 160
     })
 
     it.effect("decides how long reading on pays, streamed or whole", () =>
