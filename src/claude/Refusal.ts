@@ -1,3 +1,4 @@
+import { retryAfterMillis } from "../domain/RetryAfter.ts"
 import { ClaudeError, Overloaded, RateLimited, Rejected, ServerFault } from "./ClaudeError.ts"
 
 type Headers = Readonly<Record<string, string>>
@@ -30,17 +31,6 @@ export const errorText = (body: unknown): string => {
 /** `error.type` of an Anthropic error body. */
 export const errorType = (body: unknown): unknown => field(field(body, "error"), "type")
 
-const wait = (millis: number): number | null => (Number.isFinite(millis) ? Math.max(0, Math.ceil(millis)) : null)
-
-/** `retry-after-ms`, or `retry-after` in seconds or as an HTTP date; milliseconds, null when there is none. */
-export const retryAfterMillis = (headers: Headers, nowMillis: number): number | null => {
-  const millis = Number.parseFloat(headers["retry-after-ms"] ?? "")
-  if (Number.isFinite(millis)) return wait(millis)
-  const value = headers["retry-after"]
-  if (value === undefined) return null
-  return /^\s*[\d.]+\s*$/.test(value) ? wait(Number.parseFloat(value) * 1000) : wait(Date.parse(value) - nowMillis)
-}
-
 const rateKind = ({ body, headers }: Answer): "rate" | "ramp" | "spend" => {
   const code = errorCode(body)
   if (code === "ramp_limit_exceeded") return "ramp"
@@ -54,7 +44,7 @@ export const refusal = (answer: Answer, nowMillis: number): ClaudeError => {
   const { body, headers, status } = answer
   const id = headers["request-id"] ?? field(body, "request_id")
   const common = { status, body, headers, requestId: typeof id === "string" ? id : null }
-  const retry = retryAfterMillis(headers, nowMillis)
+  const retry = retryAfterMillis(headers, nowMillis) ?? null
   if (status === 429 || (status === 402 && spendCodes.has(errorCode(body)))) {
     return new ClaudeError({ reason: new RateLimited({ ...common, kind: rateKind(answer), retryAfterMillis: retry }) })
   }

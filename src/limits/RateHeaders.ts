@@ -25,16 +25,3 @@ export const headroom = (headers: Headers, dimension: Dimension): Headroom | und
   const remaining = count(headers[`${prefix[dimension]}-remaining`])
   return limit === undefined || limit === 0 || remaining === undefined ? undefined : { limit, remaining }
 }
-
-const seconds = (text: string | undefined, unit: number): number | undefined => {
-  if (text === undefined || !/^\d{1,9}(\.\d+)?$/.test(text.trim())) return undefined
-  return Math.ceil(Number(text) * unit)
-}
-
-/** `retry-after-ms`, or `retry-after` as seconds or as an HTTP date (then against `epochMillis`), in milliseconds. */
-export const retryAfter = (headers: Headers, epochMillis: number): number | undefined => {
-  const plain = seconds(headers["retry-after-ms"], 1) ?? seconds(headers["retry-after"], 1000)
-  if (plain !== undefined) return plain
-  const date = Date.parse(headers["retry-after"] ?? "")
-  return Number.isNaN(date) ? undefined : Math.max(0, date - epochMillis)
-}

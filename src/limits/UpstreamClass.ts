@@ -1,4 +1,5 @@
-import { type Dimension, dimensions, headroom, retryAfter } from "./RateHeaders.ts"
+import { retryAfterMillis } from "../domain/RetryAfter.ts"
+import { type Dimension, dimensions, headroom } from "./RateHeaders.ts"
 import { minute, TokenWindow } from "./TokenWindow.ts"
 
 /** What one request takes from each of upstream's limits. */
@@ -115,7 +116,7 @@ export class UpstreamClass {
       this.observedAt = now
     }
     if (answer.status === 429 && answer.kind !== "spend") this.refused(now, answer)
-    else if (answer.status === 529) this.pause(now, retryAfter(answer.headers, answer.epochMillis) ?? 0)
+    else if (answer.status === 529) this.pause(now, retryAfterMillis(answer.headers, answer.epochMillis) ?? 0)
     else if (answer.status < 400) this.refusals = 0
   }
 
@@ -131,7 +132,7 @@ export class UpstreamClass {
     // Answers to requests that went out together are one refusal.
     if (now >= this.pausedUntil) this.refusals += 1
     const backoff = Math.min(longestBackoff, 1_000 * 2 ** Math.min(10, this.refusals - 1))
-    this.pause(now, retryAfter(headers, epochMillis) ?? backoff)
+    this.pause(now, retryAfterMillis(headers, epochMillis) ?? backoff)
   }
 
   private pause(now: number, millis: number): void {

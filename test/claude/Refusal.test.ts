@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { refusal, retryAfterMillis } from "../../src/claude/Refusal.ts"
+import { refusal } from "../../src/claude/Refusal.ts"
 
 const body = (message: string, code?: string) => ({
   type: "error",
@@ -49,20 +49,5 @@ describe("refusal", () => {
       return reason._tag === "ServerFault" && reason.requestId
     }
     assert.deepStrictEqual([idOf({ "request-id": "req_header" }), idOf({})], ["req_header", "req_body"])
-  })
-
-  it("reads every form of retry-after", () => {
-    const at = Date.parse("2026-11-20T12:00:00Z")
-    const cases = [
-      [{ "retry-after": "2" }, 2_000],
-      [{ "retry-after": "0.25" }, 250],
-      [{ "retry-after-ms": "1500.2", "retry-after": "9" }, 1_501],
-      [{ "retry-after": "Fri, 20 Nov 2026 12:00:07 GMT" }, 7_000],
-      [{ "retry-after": "Fri, 20 Nov 2026 11:00:00 GMT" }, 0],
-      [{ "retry-after": "soon" }, null],
-      [{}, null]
-    ] as const
-    for (const [headers, millis] of cases)
-      assert.strictEqual(retryAfterMillis(headers, at), millis, JSON.stringify(headers))
   })
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { modelClass } from "../../src/limits/ModelClass.ts"
-import { headroom, retryAfter } from "../../src/limits/RateHeaders.ts"
+import { headroom } from "../../src/limits/RateHeaders.ts"
 import { UpstreamClass } from "../../src/limits/UpstreamClass.ts"
 import { between, random } from "./support.ts"
 
@@ -54,17 +54,6 @@ describe("headers", () => {
       assert.isUndefined(headroom({ [`${name}-limit`]: bad, [`${name}-remaining`]: "8" }, "output"))
     }
     assert.isUndefined(headroom({ [`${name}-limit`]: "0", [`${name}-remaining`]: "0" }, "output"))
-  })
-
-  it("ask for a pause in seconds, milliseconds or as a date", () => {
-    assert.strictEqual(retryAfter({ "retry-after": "7" }, 0), 7_000)
-    assert.strictEqual(retryAfter({ "retry-after": "0.25" }, 0), 250)
-    assert.strictEqual(retryAfter({ "retry-after-ms": "1500", "retry-after": "9" }, 0), 1_500)
-    const now = Date.UTC(2026, 10, 20, 12, 0, 0)
-    assert.strictEqual(retryAfter({ "retry-after": "Fri, 20 Nov 2026 12:00:30 GMT" }, now), 30_000)
-    assert.strictEqual(retryAfter({ "retry-after": "Fri, 20 Nov 2026 11:00:00 GMT" }, now), 0)
-    assert.isUndefined(retryAfter({ "retry-after": "soon" }, 0))
-    assert.isUndefined(retryAfter({}, 0))
   })
 })
 
