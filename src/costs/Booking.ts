@@ -28,6 +28,7 @@ export const makeBooking = ({ books, entries, ledger, now, shelf, tell, writer }
   const bookHeld = (rows: Rows): Effect.Effect<NanoUsd> => {
     const cost = costOf(rows)
     books.add(rows, cost)
+    books.ease(rows[0])
     if (ledger.keep(rows) && writer.unwritten() < backlog) {
       shelf.put(rows)
       return Effect.as(tell, cost)

@@ -6,7 +6,7 @@ import type { Control } from "./Control.ts"
 import type { Day } from "./Days.ts"
 import { Groups } from "./Groups.ts"
 import type { Opening, Rows } from "./LedgerStore.ts"
-import { dayBegan, levelReached } from "./Notices.ts"
+import { dayBegan, levelReached, roomAgain } from "./Notices.ts"
 import type { CostReport, CostTotals, LedgerEntry } from "./Records.ts"
 import { TenantTotals } from "./TenantTotals.ts"
 import { minus, noTotals, plus, sumOf } from "./Totals.ts"
@@ -100,6 +100,19 @@ export class Books {
     this.budgets.release(hold.subject, hold.estimate)
     hold.intent?.abandon()
     return true
+  }
+
+  /** Gives back what no upstream was asked with; answers whether there was a reservation. */
+  cancel(requestId: string): boolean {
+    const hold = this.holds.get(requestId)
+    const released = this.release(requestId)
+    if (hold !== undefined) this.ease(hold.subject)
+    return released
+  }
+
+  /** After a reservation ended and its cost was added: tells of the budgets that refuse no longer. */
+  ease(subject: Subject): void {
+    this.announce(...this.budgets.eased(subject).map(roomAgain))
   }
 
   /** Nano-dollars held for one tenant's requests in flight. O(requests in flight). */

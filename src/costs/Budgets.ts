@@ -53,6 +53,8 @@ interface Bucket {
   grants: number
   level: number
   refused: boolean
+  /** The dearest of the requests that were refused. */
+  wanted: number
 }
 
 const emptyBucket = (name: string, rule: BudgetRule, key: string): Bucket => ({
@@ -63,7 +65,8 @@ const emptyBucket = (name: string, rule: BudgetRule, key: string): Bucket => ({
   reserved: 0,
   grants: 0,
   level: 0,
-  refused: false
+  refused: false,
+  wanted: 0
 })
 
 const levels = [100, 90, 80, 50]
@@ -112,6 +115,7 @@ export class Budgets {
       if (bucket.rule.soft === true || bucket.spent + bucket.reserved + estimate <= limitOf(bucket)) continue
       const first = !bucket.refused
       bucket.refused = true
+      bucket.wanted = Math.max(bucket.wanted, estimate)
       const { name: budget, spent, reserved } = bucket
       return { budget, limit: nanoUsd(limitOf(bucket)), spent: nanoUsd(spent), reserved: nanoUsd(reserved), first }
     }
@@ -122,6 +126,19 @@ export class Budgets {
   /** Gives a reservation back. */
   release(subject: Subject, estimate: number): void {
     for (const bucket of this.of(subject)) bucket.reserved = Math.max(0, bucket.reserved - estimate)
+  }
+
+  /**
+   * The subject's budgets that refused only for what was in flight: nothing is any more, and the dearest that was refused
+   * would fit now. Answers their names once.
+   */
+  eased(subject: Subject): ReadonlyArray<string> {
+    const eased = this.of(subject).filter(
+      (bucket) =>
+        bucket.refused && bucket.reserved === 0 && !exhausted(bucket) && bucket.spent + bucket.wanted <= limitOf(bucket)
+    )
+    for (const bucket of eased) Object.assign(bucket, { refused: false, wanted: 0 })
+    return eased.map(({ name }) => name)
   }
 
   /** Adds what was spent (or takes back what was not); answers the budgets that reached a new level by it. */
@@ -164,7 +181,7 @@ export class Budgets {
     const notices = announced.map(noticeOf)
     for (const [key, bucket] of this.buckets) {
       if (bucket.reserved === 0) this.buckets.delete(key)
-      else Object.assign(bucket, { spent: 0, grants: 0, level: 0, refused: false })
+      else Object.assign(bucket, { spent: 0, grants: 0, level: 0, refused: false, wanted: 0 })
     }
     return notices
   }
@@ -175,6 +192,7 @@ export class Budgets {
     for (const bucket of stopped) {
       bucket.grants++
       bucket.refused = false
+      bucket.wanted = 0
     }
     return stopped.map(({ name }) => name)
   }

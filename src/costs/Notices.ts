@@ -21,12 +21,15 @@ const reached = ({ budget, level, limit, spent }: BudgetNotice): Alert => ({
   message: `${level} % of the ${called(budget)} is spent: ${format(spent)} of ${format(limit)} today.`
 })
 
-const stopped = (budget: string, why: string): Alert => ({
+const pause = (budget: string, message: string): Alert => ({
   kind: "budget_paused",
   severity: "critical",
   subject: budget,
-  message: `${why} Requests are refused. Raise the budget, resume, or wait for the new day.`
+  message
 })
+
+const stopped = (budget: string, why: string): Alert =>
+  pause(budget, `${why} Requests are refused. Raise the budget, resume, or wait for the new day.`)
 
 const usedUp = ({ budget, limit, spent }: { budget: string; limit: NanoUsd; spent: NanoUsd }): string =>
   `The ${called(budget)}, ${format(limit)}, is used up (${format(spent)} spent).`
@@ -42,11 +45,14 @@ export const levelReached = (notice: BudgetNotice): ReadonlyArray<Event> => {
 export const firstRefusal = (refusal: Refusal): Event =>
   raised(stopped(refusal.budget, `The ${called(refusal.budget)} has no room left for a request.`))
 
+/** What was in flight took less than it held: there is room again. */
+export const roomAgain = (budget: string): Event => cleared(pause(budget, `The ${called(budget)} has room again.`))
+
 /** A new day: what was raised about yesterday's budgets is over. */
 export const dayBegan = (notices: ReadonlyArray<BudgetNotice>): ReadonlyArray<Event> =>
   notices.flatMap((notice) => [
     ...(notice.level > 0 ? [cleared(reached(notice))] : []),
-    ...(notice.stopped ? [cleared(stopped(notice.budget, usedUp(notice)))] : [])
+    ...(notice.stopped ? [cleared(pause(notice.budget, `The ${called(notice.budget)} begins anew.`))] : [])
   ])
 
 export const pausedBy = (reason: string): ReadonlyArray<Event> => [
@@ -57,8 +63,8 @@ export const pausedBy = (reason: string): ReadonlyArray<Event> => [
 /** `budgets`: those that were granted their limit once more. */
 export const resumedBy = (by: string, wasPaused: boolean, budgets: ReadonlyArray<string>): ReadonlyArray<Event> => [
   { _tag: "BudgetResumed", by },
-  ...(wasPaused ? [cleared(stopped("pause", "Spending was paused."))] : []),
-  ...budgets.map((budget) => cleared(stopped(budget, `The ${called(budget)} was extended.`)))
+  ...(wasPaused ? [cleared(pause("pause", "Spending goes on."))] : []),
+  ...budgets.map((budget) => cleared(pause(budget, `The ${called(budget)} was extended.`)))
 ]
 
 const when = (millis: number): string => new Date(millis).toISOString()

@@ -24,8 +24,8 @@ export const makeReserving = ({ books, entries, ledger, now, options, tell, writ
   const release = (given: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       const requestId = clean(given)
-      if (!books.release(requestId) || ledger.forget(requestId)) return Effect.void
-      return Effect.asVoid(writer.begin(ledger.cancel(requestId)).wait)
+      if (!books.cancel(requestId) || ledger.forget(requestId)) return tell
+      return Effect.andThen(tell, Effect.asVoid(writer.begin(ledger.cancel(requestId)).wait))
     })
 
   const reserve = (request: CostReserve): Effect.Effect<void, BudgetExceeded> =>

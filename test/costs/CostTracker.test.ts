@@ -151,6 +151,36 @@ describe("the daily budget", () => {
     }).pipe(tracker({ dailyBudget: fromUsd(1), threshold: fromUsd(100) }))
   )
 
+  it.effect("refusing only for what is in flight, it tells when there is room again", () =>
+    Effect.gen(function* () {
+      const costs = yield* CostTracker
+      for (const id of ["a", "b"]) yield* costs.reserve(reserving(id, 0.5))
+      yield* Effect.flip(costs.reserve(reserving("c", 0.6)))
+      yield* costs.settle(settling("a", 0.1))
+      assert.deepStrictEqual(yield* news, ["AlertRaised budget_paused daily budget"], "b may yet cost what it holds")
+      yield* costs.settle(settling("b", 0.1))
+      const told = ["AlertRaised budget_paused daily budget", "AlertCleared budget_paused daily budget"]
+      assert.deepStrictEqual(yield* news, told)
+      yield* costs.reserve(reserving("d", 0.6))
+      yield* Effect.flip(costs.reserve(reserving("e", 0.3)))
+      yield* costs.release("d")
+      assert.deepStrictEqual(yield* news, [...told, ...told])
+    }).pipe(tracker({ dailyBudget: fromUsd(1), threshold: fromUsd(100) }))
+  )
+
+  it.effect("spent too far for a request, it stays refusing", () =>
+    Effect.gen(function* () {
+      const costs = yield* CostTracker
+      yield* costs.reserve(reserving("a", 0.8))
+      yield* Effect.flip(costs.reserve(reserving("b", 0.5)))
+      yield* costs.settle(settling("a", 0.6))
+      assert.deepStrictEqual(
+        (yield* news).filter((one) => one.includes("budget_paused")),
+        ["AlertRaised budget_paused daily budget"]
+      )
+    }).pipe(tracker({ dailyBudget: fromUsd(1), threshold: fromUsd(100) }))
+  )
+
   it.effect("resuming grants it once more, not for ever", () =>
     Effect.gen(function* () {
       const costs = yield* CostTracker
