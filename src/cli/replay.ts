@@ -4,6 +4,7 @@ import { lazy } from "./lazy.ts"
 import { policyNames } from "./replay/Policy.ts"
 
 const model = Flag.String("model").pipe(
+  accepting("a model id or alias, without spaces", (id) => /^\S+$/.test(id)),
   Flag.withDescription("Model whose tokenizer and prices count; ORCHESTRATOR_MODEL otherwise"),
   Flag.optional
 )

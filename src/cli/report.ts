@@ -1,8 +1,9 @@
-import { Console, Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Day } from "../http/ApiDays.ts"
 import { accepting } from "./accepting.ts"
 import { Misuse, notBoth } from "./Misuse.ts"
+import { print } from "./print.ts"
 import { url } from "./url.ts"
 
 const isDay = Schema.is(Day)
@@ -71,7 +72,7 @@ const tell = Effect.fnUntraced(function* ({ url, ...asked }: Asked & { readonly 
 })
 
 /** What was spent, by day, model, agent and tenant, as a running service tells it. */
-export const report = Command.make("report", flags, (asked) => Effect.flatMap(tell(asked), Console.log)).pipe(
+export const report = Command.make("report", flags, (asked) => Effect.flatMap(tell(asked), print)).pipe(
   Command.withDescription("Print what was spent and saved"),
   Command.withExamples([
     { command: "sluice report --day 2026-11-21", description: "One day" },

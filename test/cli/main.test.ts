@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { folderOf, logOf } from "./logs.ts"
-import { lines, root, sluice } from "./run.ts"
+import { clean, lines, ran, root, sluice } from "./run.ts"
 
 const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"))
 
@@ -75,6 +75,21 @@ describe("sluice", () => {
       const { stderr, stdout } = yield* sluice(["replay", folder, "--json", "--model", "unheard-of"])
       assert.include(stderr, "unheard-of")
       assert.strictEqual(JSON.parse(stdout).model, "unheard-of")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.skipIf(!existsSync("/dev/full"))("what cannot be written is a failure, what nobody reads on is none", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf({ "a.jsonl": logOf(1, 30) })
+      const run = (where: string) =>
+        ran("sh", ["-c", `"$0" src/main.ts context "$1" --json ${where}`, process.execPath, folder], {
+          cwd: root,
+          env: clean()
+        })
+      const full = yield* run("> /dev/full")
+      assert.strictEqual(full.code, 1)
+      assert.match(full.stderr, /^sluice: Standard output cannot be written: ENOSPC[^\n]+\n$/)
+      assert.deepStrictEqual(yield* run("| true"), { code: 0, stdout: "", stderr: "" })
     }).pipe(Effect.scoped)
   )
 

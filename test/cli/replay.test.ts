@@ -207,7 +207,7 @@ describe("on the command line", () => {
   it.live("a report that cannot be written is one line, and nothing is played for it", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf({ "a.jsonl": "no log" })
-      for (const file of [join(folder, "no", "where.html"), folder]) {
+      for (const file of [join(folder, "no", "where.html"), folder, join(folder, "b.jsonl")]) {
         const { code, stderr } = yield* sluice(["replay", folder, "--html", file])
         assert.strictEqual(code, 1)
         assert.match(stderr, /^sluice: \S+ cannot be written: [^\n]+\n$/)

@@ -1,6 +1,7 @@
-import { Console, Effect, FileSystem, Option } from "effect"
+import { Effect, FileSystem, Option } from "effect"
 import { decide } from "../../context/CompactionPolicy.ts"
 import type { PreparedContext } from "../../context/PreparedContext.ts"
+import { print } from "../print.ts"
 import { onlyLog, readLog, TranscriptError } from "./files.ts"
 import { layer } from "./layer.ts"
 import { playWith, requestPoints } from "./play.ts"
@@ -137,5 +138,5 @@ export const run = (flags: ContextArguments) =>
       })
     }
     const prepared = yield* contextAt(transcript, end, Option.getOrUndefined(model), prefixTokens)
-    yield* Console.log(printed(prepared, flags))
+    yield* print(printed(prepared, flags))
   }).pipe(Effect.provide(layer))

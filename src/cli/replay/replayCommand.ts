@@ -1,5 +1,6 @@
 import { Console, Effect, FileSystem, Option, Path } from "effect"
 import { notBoth } from "../Misuse.ts"
+import { print } from "../print.ts"
 import { because } from "./files.ts"
 import { ReportError } from "./html/assets.ts"
 import { Chronicle } from "./html/Chronicle.ts"
@@ -39,6 +40,8 @@ const unwritable = (file: string, why: string) => new ReportError({ message: `${
 
 /** A replay may take minutes: what would fail at its end is said before it. */
 const checkWritable = Effect.fnUntraced(function* (file: string) {
+  if (file.endsWith(".jsonl"))
+    return yield* unwritable(file, "it is named like a log. Choose a name that ends in .html")
   const fs = yield* FileSystem.FileSystem
   const { dirname, resolve } = yield* Path.Path
   const folder = dirname(resolve(file))
@@ -83,5 +86,5 @@ const search = Effect.fnUntraced(function* (flags: ReplayArguments) {
 /** `sluice replay`: plays the logs and prints what each policy would have cost, or the best settings for them. */
 export const run = (flags: ReplayArguments) =>
   Effect.gen(function* () {
-    yield* Console.log(yield* flags.sweep ? search(flags) : compare(flags))
+    yield* print(yield* flags.sweep ? search(flags) : compare(flags))
   }).pipe(Effect.provide(layer))
