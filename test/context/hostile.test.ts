@@ -11,28 +11,10 @@ const light = {
 
 const prompt = (content: string) => extract([{ seq: 0, role: "user", content, tokens: 0, createdAt: 0 }], light)
 
-/** How often longer it takes for ten times as much; the least of several tries, so that others may use the machine. */
-const growth = (run: (size: number) => unknown, size: number): number => {
-  const least = (at: number) =>
-    Math.min(
-      ...[1, 2, 3, 4].map(() => {
-        const started = process.cpuUsage().user
-        run(at)
-        return process.cpuUsage().user - started
-      })
-    )
-  run(size)
-  return least(10 * size) / Math.max(1, least(size))
-}
-
 describe("text that was made to be slow", () => {
-  it("is read in time that grows with its length alone", () => {
+  it("is read once: tags without an end, as many as a prompt can hold, where looking on from each would take minutes", () => {
     for (const unit of ["<system-reminder>", "<local-command-caveat>"]) {
-      assert.isBelow(
-        growth((size) => prompt(unit.repeat(size)), 10_000),
-        40,
-        unit
-      )
+      assert.match(prompt(`Fix the deploy. ${unit.repeat(400_000)}`), /User: Fix the deploy\./)
     }
   })
 
