@@ -87,6 +87,9 @@ const limitOf = ({ grants, key, rule }: Bucket): number =>
   (rule.limitFor === undefined ? rule.limit : (rule.limitFor(key) ?? Number.POSITIVE_INFINITY)) * (1 + grants)
 const exhausted = (bucket: Bucket): boolean => bucket.rule.soft !== true && bucket.spent >= limitOf(bucket)
 
+/** The highest level that is spent; 0: none. */
+const levelOf = (bucket: Bucket): number => levels.find((level) => bucket.spent * 100 >= limitOf(bucket) * level) ?? 0
+
 const noticeOf = (bucket: Bucket): BudgetNotice => ({
   budget: bucket.name,
   level: bucket.level,
@@ -146,7 +149,7 @@ export class Budgets {
     const notices: Array<BudgetNotice> = []
     for (const bucket of this.of(subject)) {
       bucket.spent += cost
-      const reached = levels.find((level) => bucket.spent * 100 >= limitOf(bucket) * level) ?? 0
+      const reached = levelOf(bucket)
       if (reached <= bucket.level) continue
       bucket.level = reached
       bucket.refused ||= exhausted(bucket)
@@ -186,15 +189,18 @@ export class Budgets {
     return notices
   }
 
-  /** Grants every budget that is used up or has refused its limit once more, until the day ends. Answers their names. */
-  grant(): ReadonlyArray<string> {
+  /** Grants every budget that is used up or has refused its limit once more, until the day ends. Answers them as they were. */
+  grant(): ReadonlyArray<BudgetNotice> {
     const stopped = [...this.buckets.values()].filter((bucket) => bucket.refused || exhausted(bucket))
+    const before = stopped.map(noticeOf)
     for (const bucket of stopped) {
       bucket.grants++
       bucket.refused = false
       bucket.wanted = 0
+      // Of the limit that holds now, the levels are told anew.
+      bucket.level = Math.min(bucket.level, levelOf(bucket))
     }
-    return stopped.map(({ name }) => name)
+    return before
   }
 
   /** Extra limits by budget, to be kept over a restart. */
@@ -205,7 +211,13 @@ export class Budgets {
 
   /** Puts back what `grants` told, for the budgets that exist. */
   restoreGrants(grants: Readonly<Record<string, number>>): void {
-    for (const bucket of this.buckets.values()) bucket.grants = grants[bucket.name] ?? bucket.grants
+    for (const bucket of this.buckets.values()) {
+      const granted = grants[bucket.name]
+      if (granted === undefined) continue
+      bucket.grants = granted
+      bucket.level = Math.min(bucket.level, levelOf(bucket))
+      bucket.refused = exhausted(bucket)
+    }
   }
 
   private ofTenant(tenant: string): ReadonlyArray<Bucket> {

@@ -60,11 +60,18 @@ export const pausedBy = (reason: string): ReadonlyArray<Event> => [
   raised(stopped("pause", `Spending is paused: ${reason}.`))
 ]
 
-/** `budgets`: those that were granted their limit once more. */
-export const resumedBy = (by: string, wasPaused: boolean, budgets: ReadonlyArray<string>): ReadonlyArray<Event> => [
+/** `granted`: the budgets that got their limit once more, as they were before. */
+export const resumedBy = (
+  by: string,
+  wasPaused: boolean,
+  granted: ReadonlyArray<BudgetNotice>
+): ReadonlyArray<Event> => [
   { _tag: "BudgetResumed", by },
   ...(wasPaused ? [cleared(pause("pause", "Spending goes on."))] : []),
-  ...budgets.map((budget) => cleared(pause(budget, `The ${called(budget)} was extended.`)))
+  ...granted.flatMap((notice) => [
+    ...(notice.level > 0 ? [cleared(reached(notice))] : []),
+    cleared(pause(notice.budget, `The ${called(notice.budget)} was extended.`))
+  ])
 ]
 
 const when = (millis: number): string => new Date(millis).toISOString()
