@@ -25,6 +25,8 @@ export interface Hold {
 
 /** Groups of each kind that are kept apart for today's report; a day's further ones are added up. */
 export const groupsADay = 10_000
+/** A clock is mended by less than this, in milliseconds; what is put back further was on a wrong day. */
+const putBack = 3_600_000
 /** How many settled requests are remembered, so that settling one again costs nothing. */
 const remembered = 10_000
 
@@ -60,8 +62,9 @@ export class Books {
     if (control.day === day.name) this.budgets.restoreGrants(control.grants)
   }
 
-  /** The day of this moment. Begins it, when it is a new one. */
+  /** The day of this moment. Begins it, when it is a new one; a clock that is put back a little does not begin yesterday again. */
   roll(at: number): Day {
+    if (this.day !== undefined && at < this.day.start && this.day.start - at < putBack) return this.day
     const day = this.daysOf(at)
     if (this.day !== undefined && this.day.name !== day.name) {
       this.today = new Groups(groupsADay)
