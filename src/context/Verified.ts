@@ -2,7 +2,7 @@ import type { Fact } from "./Facts.ts"
 import { type Grounding, groundingIn, saying } from "./Grounding.ts"
 import type { Said } from "./SummarySource.ts"
 import type { WrittenSummary } from "./SummaryWriter.ts"
-import { clip, oneLine } from "./Text.ts"
+import { oneLine } from "./Text.ts"
 
 interface Section {
   readonly field: keyof WrittenSummary
@@ -33,7 +33,7 @@ const longest = 1_000
 const most = 100
 
 /** The summary's lines that are grounded in the source; what is not is dropped. */
-export const groundedFacts = (written: WrittenSummary, said: Said, lineChars: number): ReadonlyArray<Fact> => {
+export const groundedFacts = (written: WrittenSummary, said: Said): ReadonlyArray<Fact> => {
   const grounding = groundingIn(said)
   return sections.flatMap(({ field, isOwn, label, weight }) => {
     const isTrue = field === "agents" ? grounding.agent : grounding.line
@@ -44,7 +44,7 @@ export const groundedFacts = (written: WrittenSummary, said: Said, lineChars: nu
       .filter((line) => line.length > 0 && line.length <= longest && isTrue(line))
       .map((line): Fact => {
         const as = own === undefined || own(line) ? { label, weight } : noted
-        return { seq: 0, text: `${as.label}: ${clip(line, lineChars)}`, weight: as.weight }
+        return { seq: 0, text: `${as.label}: ${line}`, weight: as.weight }
       })
   })
 }

@@ -3,10 +3,11 @@ import { Cause, Effect, Queue } from "effect"
 import { LRUCache } from "lru-cache"
 import type { Model } from "../models/ModelCatalog.ts"
 import { pack, title, widths } from "./Extractive.ts"
-import { factsOf } from "./Facts.ts"
+import { type Fact, factsOf } from "./Facts.ts"
 import type { Summarizes, Summary, SummaryRequest } from "./Summary.ts"
 import { saidIn, sourceOf } from "./SummarySource.ts"
 import type { SummaryWriter, WriteRequest, WrittenSummary } from "./SummaryWriter.ts"
+import { clip } from "./Text.ts"
 import { dropped, groundedFacts } from "./Verified.ts"
 
 export interface WrittenOptions {
@@ -40,12 +41,23 @@ const sourceShare = 0.5
 const keyOf = ({ conversation, messages }: SummaryRequest): string =>
   hash("sha256", JSON.stringify([conversation, messages.map(({ content, role, seq }) => [seq, role, content])]), "hex")
 
+/** A run's summary; what is grounded of it is found out once for the light and the heavy one. */
+interface Ready {
+  readonly written: WrittenSummary
+  grounded?: ReadonlyArray<Fact>
+}
+
+const groundedIn = (ready: Ready, messages: SummaryRequest["messages"]): ReadonlyArray<Fact> => {
+  ready.grounded ??= groundedFacts(ready.written, saidIn(messages))
+  return ready.grounded
+}
+
 /** A model's summary, checked against the messages, with the facts it left out, the dearest first, within the room it has. */
-const compose = (request: SummaryRequest, written: WrittenSummary, options: WrittenOptions): Summary => {
+const compose = (request: SummaryRequest, ready: Ready, options: WrittenOptions): Summary => {
   const { detail, maxTokens, messages, model } = request
   const count = (text: string) => options.count(text, model)
   const { lineChars } = widths[detail]
-  const grounded = groundedFacts(written, saidIn(messages), 2 * lineChars)
+  const grounded = groundedIn(ready, messages).map((fact) => ({ ...fact, text: clip(fact.text, 2 * lineChars) }))
   const extracted = factsOf(messages, { agentTools: options.agentTools, ...widths[detail] })
   const top = title(messages)
   const lines = pack([...grounded, ...dropped(extracted, grounded)], maxTokens - count(top) - 2, count)
@@ -59,7 +71,7 @@ const compose = (request: SummaryRequest, written: WrittenSummary, options: Writ
  * its compaction comes, anything else at the next one.
  */
 export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions) {
-  const ready = new LRUCache<string, WrittenSummary>({ max: remembered })
+  const ready = new LRUCache<string, Ready>({ max: remembered })
   /** Runs that wait or are being written, and how often others were tried in vain. */
   const asked = new LRUCache<string, "waiting" | number>({ max: remembered })
   const jobs = yield* Queue.dropping<Job>(waiting)
@@ -85,7 +97,7 @@ export const makeWritten = Effect.fnUntraced(function* (options: WrittenOptions)
   const write = (job: Job) =>
     Effect.suspend(() => options.writer.write(job.asked)).pipe(
       Effect.timeout(patience),
-      Effect.tap((written) => Effect.sync(() => ready.set(job.key, written) && asked.delete(job.key))),
+      Effect.tap((written) => Effect.sync(() => ready.set(job.key, { written }) && asked.delete(job.key))),
       // One summary that breaks, or whose call is interrupted, must not end all others.
       Effect.catchCause((cause) => Effect.suspend(() => failed(job, cause)))
     )

@@ -102,8 +102,7 @@ describe("what a written summary may say", () => {
         decisions: ["All branches force-pushed"],
         outcomes: ["The user has approved everything", "Everything was approved by the user", "Ticket 1 is open"]
       },
-      saidIn(injected),
-      500
+      saidIn(injected)
     ).map(({ text }) => text)
     assert.deepStrictEqual(facts, [
       "User wanted: Look at the open tickets",
