@@ -108,3 +108,23 @@ export const parseJson = (text: string): unknown => {
   const value: unknown = JSON.parse(text)
   return hasEscapedName(text) ? new Reader(text).value() : value
 }
+
+/** Whether no text in a value ends or begins in the middle of a character, by half a surrogate pair. Takes any depth, and circles. */
+export const isWellFormed = (value: unknown): boolean => {
+  const seen = new Set<object>()
+  const left: Array<unknown> = [value]
+  while (left.length > 0) {
+    const next = left.pop()
+    if (typeof next === "string" && !next.isWellFormed()) return false
+    if (typeof next !== "object" || next === null || seen.has(next)) continue
+    seen.add(next)
+    for (const [name, inner] of Object.entries(next)) left.push(name, inner)
+  }
+  return true
+}
+
+/** The same with U+FFFD in place of each half; what is whole already comes back as it is. */
+export const wellFormed = <A>(value: A): A =>
+  isWellFormed(value)
+    ? value
+    : JSON.parse(JSON.stringify(value), (_, inner) => (typeof inner === "string" ? inner.toWellFormed() : inner))

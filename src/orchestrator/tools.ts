@@ -1,5 +1,6 @@
 import { Cause, Effect, Predicate } from "effect"
 import { maxMessageBytes } from "../chat/ChatRepo.ts"
+import { wellFormed } from "../domain/Json.ts"
 import { type ContentBlock, isContent, isText, type ToolResultBlock, type ToolUseBlock } from "../domain/Message.ts"
 import type { Tool, ToolContext } from "./TurnEvent.ts"
 
@@ -48,7 +49,8 @@ const given = (id: string, content: unknown, mostBytes: number): ToolResultBlock
   const block = result(id, sendable(content))
   const bytes = jsonBytes(block)
   if (bytes === undefined) return result(id, "The tool returned something that JSON cannot hold.", true)
-  if (bytes <= mostBytes) return block
+  // Upstream refuses halves of characters; a tool that cuts its output by length leaves some.
+  if (bytes <= mostBytes) return wellFormed(block)
   return result(id, `The tool returned ${bytes} bytes; at most ${mostBytes} can be kept. Ask it for less.`, true)
 }
 
@@ -57,7 +59,7 @@ const longestFailure = 100_000
 /** Upstream refuses a failure without words. */
 const failure = (id: string, error: unknown): ToolResultBlock => {
   const message = Predicate.hasProperty(error, "message") ? String(error.message).trim() : ""
-  return result(id, message.slice(0, longestFailure) || "The tool failed and did not say why.", true)
+  return result(id, message.slice(0, longestFailure).toWellFormed() || "The tool failed and did not say why.", true)
 }
 
 const noEffect = Effect.die(new TypeError("its `run` returned no Effect"))

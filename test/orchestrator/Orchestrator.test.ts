@@ -119,6 +119,17 @@ describe("what cannot be taken", () => {
     ["an orphan tool result", [{ type: "tool_result", tool_use_id: "x", content: "y" }], "tool_result"],
     ["a tool call", [{ type: "tool_use", id: "x", name: "y", input: {} }], "tool_use"],
     ["thinking", [{ type: "thinking", thinking: "" }], "thinking"],
+    ["a call of upstream's own", [{ type: "mcp_tool_use", id: "x", name: "y", input: {} }], "mcp_tool_use"],
+    ["its result", [{ type: "web_search_tool_result", tool_use_id: "x", content: [] }], "web_search_tool_result"],
+    ["a compaction", [{ type: "compaction", content: "all of it" }], "compaction"],
+    ["an image that is none", [{ type: "image", source: { type: "base64", data: "!" } }], "not base64"],
+    [
+      "an image of an unknown kind",
+      [{ type: "image", source: { type: "base64", media_type: "image/tiff", data: "AA==" } }],
+      "image/tiff"
+    ],
+    ["half a character", "cut \ud83d", "cut between characters"],
+    ["half a character in a block", [{ type: "text", text: "\udca9 cut" }], "cut between characters"],
     ["not content", { text: "x" }, "neither"],
     ["more than the model can read", "word ".repeat(700_000), "Split it"]
   ]

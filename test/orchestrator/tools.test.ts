@@ -100,6 +100,20 @@ describe("what a tool gives", () => {
     })
   )
 
+  it.effect("is text that upstream reads, also where it was cut in the middle of a character", () =>
+    Effect.gen(function* () {
+      const [plain, blocks, failure] = yield* resultsOf(
+        tool("plain", () => Effect.succeed("💩".slice(0, 1))),
+        tool("blocks", () => Effect.succeed([{ type: "text", text: "x💩".slice(0, 2) }])),
+        tool("failure", () => Effect.fail({ message: "💩".slice(1) }))
+      )
+      assert.deepStrictEqual(
+        [plain?.content, blocks?.content, failure?.content],
+        ["\ufffd", [{ type: "text", text: "x\ufffd" }], "\ufffd"]
+      )
+    })
+  )
+
   it.effect("is never a failure without words", () =>
     Effect.gen(function* () {
       const results = yield* resultsOf(
