@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http"
 import { connect } from "node:net"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -171,34 +172,60 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
     )
   })
 
+  /** Upstream answers with the frames when it is told to, once. */
+  const held = (tap: Wiretap["Service"]) => {
+    const asked = Promise.withResolvers<ServerResponse>()
+    tap.reply.current = asked.resolve
+    return async () => {
+      const response = await asked.promise
+      if (response.writableEnded) return
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      response.end(frames.join(""))
+    }
+  }
+
+  const streaming = () => ({
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body({ stream: true }))
+  })
+
+  it.layer(Layer.provide(tapped(), Layer.succeed(Patience, { quiet: "50 millis", aliveEvery: "1 hour" })))(
+    "a stream that waits for its first comment",
+    (it) => {
+      it.effect("has its status before upstream said anything", () =>
+        Effect.gen(function* () {
+          const answer = held(yield* Wiretap)
+          const { gateway } = yield* Addresses
+          const text = yield* Effect.promise(async () => {
+            const response = await fetch(`${gateway}/v1/messages`, streaming())
+            assert.strictEqual(response.status, 200)
+            await answer()
+            return response.text()
+          })
+          assert.strictEqual(text, `: waiting for a turn\n\n${frames.join("")}`)
+        })
+      )
+    }
+  )
+
   const impatient = Layer.succeed(Patience, { quiet: "50 millis", aliveEvery: "20 millis" })
 
   it.layer(Layer.provide(tapped(), impatient))("a stream that waits", (it) => {
     it.effect("keeps its connection alive with comments, then goes on", () =>
       Effect.gen(function* () {
         const tap = yield* Wiretap
-        let answer: () => void = () => undefined
-        tap.reply.current = (response) => {
-          answer = () => {
-            answer = () => undefined
-            response.writeHead(200, { "content-type": "text/event-stream" })
-            response.end(frames.join(""))
-          }
-        }
+        const answer = held(tap)
         const { gateway } = yield* Addresses
         const text = yield* Effect.promise(async () => {
-          const response = await fetch(`${gateway}/v1/messages`, {
-            method: "POST",
-            headers: { "content-type": "application/json" },
-            body: JSON.stringify(body({ stream: true }))
-          })
+          const response = await fetch(`${gateway}/v1/messages`, streaming())
           assert.strictEqual(response.status, 200)
           assert.match(response.headers.get("x-sluice-request-id") ?? "", /^req_/)
           let read = ""
           const decoder = new TextDecoder()
           for await (const chunk of response.body ?? []) {
             read += decoder.decode(chunk, { stream: true })
-            if (read.split("\n\n").length > 2) answer()
+            if (read.split("\n\n").length > 2) await answer()
           }
           return read
         })

@@ -64,9 +64,13 @@ export const streamBytes = Effect.fnUntraced(function* (
   return Effect.suspend(() => next)
 })
 
-/** The bytes of a stream that is not open yet: comments until it is, an `error` event when it never will be. */
+/**
+ * The bytes of a stream that is not open yet: comments until it is, an `error` event when it never will be. The first
+ * comment comes at once: Node sends no head before there is something behind it.
+ */
 export const waitingBytes = (opening: Opening, options: StreamOptions): BytesPull => {
   let opened: BytesPull | undefined
+  let isBegun = false
   const open = (exit: Exit.Exit<GovernedStream, GatewayError>): BytesPull =>
     Effect.flatMap(
       Exit.isSuccess(exit) ? streamBytes(exit.value, options) : failing(exit.cause, options.requestId),
@@ -79,5 +83,9 @@ export const waitingBytes = (opening: Opening, options: StreamOptions): BytesPul
     Effect.timeoutOption(Fiber.await(opening), options.aliveEvery),
     Option.match({ onNone: () => Effect.succeed([alive] as const), onSome: open })
   )
-  return Effect.suspend(() => opened ?? waiting)
+  return Effect.suspend(() => {
+    if (isBegun) return opened ?? waiting
+    isBegun = true
+    return Effect.succeed([alive] as const)
+  })
 }
