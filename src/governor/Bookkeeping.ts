@@ -11,7 +11,7 @@ import { type Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { Degraded } from "./Degraded.ts"
 import type { Expected } from "./Forecast.ts"
 import type { Settlement } from "./Governed.ts"
-import type { Job } from "./Job.ts"
+import { accountOf, type Job } from "./Job.ts"
 import { eventOf, type Outcome, settlementOf } from "./Outcome.ts"
 
 /** What upstream billed, or what it would have. */
@@ -130,7 +130,8 @@ const makeTokens = Effect.fnUntraced(function* (degraded: Degraded) {
     if (!enabled.rateLimit) return Effect.undefined
     const { caller, model, options } = job
     const { deadlineMillis } = options
-    const wanted = { model: model.id, caller, inputTokens: input, outputTokens: output, deadlineMillis }
+    const account = accountOf(options)
+    const wanted = { model: model.id, caller, inputTokens: input, outputTokens: output, account, deadlineMillis }
     return degraded.guard<Reservation | undefined, RateLimitError>(
       "rate limiter (reserve)",
       () => Scope.provide(limiter.reserve(wanted), scope),

@@ -33,6 +33,10 @@ export interface Job {
 export const scopeOf = ({ apiKey, cacheScope }: RunOptions): string | undefined =>
   cacheScope ?? (apiKey && hash("sha256", Redacted.value(apiKey)))
 
+/** Whose limits at upstream a request takes from: those of the client's own key, undefined for the server's. */
+export const accountOf = ({ apiKey }: RunOptions): string | undefined =>
+  apiKey && hash("sha256", Redacted.value(apiKey), "base64url")
+
 /** Identical requests in flight may share one call. */
 export const shareable = (job: Job): job is Job & { readonly key: string } =>
   job.key !== undefined && job.options.cache !== "refresh"

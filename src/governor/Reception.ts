@@ -10,7 +10,7 @@ import { Settings } from "../Settings.ts"
 import type { Accounts } from "./Accounts.ts"
 import type { Degraded } from "./Degraded.ts"
 import type { GovernedAnswer, GovernorError, RunOptions } from "./Governed.ts"
-import { type Job, scopeOf } from "./Job.ts"
+import { accountOf, type Job, scopeOf } from "./Job.ts"
 import { noRoom } from "./noRoom.ts"
 import { makePressure } from "./Pressure.ts"
 import { makeRequestIds } from "./requestIds.ts"
@@ -130,7 +130,11 @@ export const makeReception = Effect.fnUntraced(function* (degraded: Degraded, ac
 
   const observe: Reception["observe"] = (job, status, headers, kind) =>
     enabled.rateLimit
-      ? degraded.guard("rate limiter (observe)", () => limiter.observe(job.model.id, status, headers, kind), undefined)
+      ? degraded.guard(
+          "rate limiter (observe)",
+          () => limiter.observe(job.model.id, status, headers, kind, accountOf(job.options)),
+          undefined
+        )
       : Effect.void
 
   const observeFailure: Reception["observeFailure"] = (job, error) => {

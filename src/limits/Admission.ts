@@ -47,8 +47,8 @@ export class Admission {
   /** Puts a request into the queue, or says why it may not. */
   enqueue(now: number, ask: Ask): Ticket | Refusal {
     const load = { input: whole(ask.inputTokens), output: Math.min(whole(ask.outputTokens), this.output.limit) }
-    const name = this.pools.nameOf(ask.model)
-    const upstream = this.pools.get(name)
+    const name = this.pools.nameOf(ask.model, ask.account)
+    const upstream = this.pools.get(name, ask.account)
     const refusal = this.tooLarge(load, upstream) ?? this.full(ask.caller.tenant)
     if (refusal !== undefined) return refusal
     const { agent, priority, tenant } = ask.caller
@@ -136,9 +136,10 @@ export class Admission {
     return this.open.delete(ticket.id)
   }
 
-  observe(now: number, model: string, answer: Answer): void {
-    this.pools.get(this.pools.nameOf(model)).observe(now, answer)
-    if (answer.status === 429 && answer.kind !== "spend") this.pace.restart(now)
+  observe(now: number, model: string, answer: Answer, account?: string): void {
+    this.pools.get(this.pools.nameOf(model, account), account).observe(now, answer)
+    // What one client's own key may do says nothing about the others'.
+    if (account === undefined && answer.status === 429 && answer.kind !== "spend") this.pace.restart(now)
   }
 
   /** How long a request that comes now will probably wait, in milliseconds. */

@@ -13,6 +13,14 @@ import type { Refusal, Ticket } from "./Ticket.ts"
 /** What a 429 was about: `spend` does not pass by waiting, so the limiter does not wait for it. */
 export type RefusalKind = "rate" | "ramp" | "spend"
 
+/** An answer of upstream, and to whose key. */
+interface Observed {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly kind?: RefusalKind | undefined
+  readonly account?: string | undefined
+}
+
 const shortestRetry = 1_000
 
 interface Rates {
@@ -90,9 +98,9 @@ class Limiter {
     this.stir()
   }
 
-  observe(model: string, status: number, headers: Readonly<Record<string, string>>, kind?: RefusalKind): void {
+  observe(model: string, { account, headers, kind, status }: Observed): void {
     const epochMillis = this.clock.currentTimeMillisUnsafe()
-    this.admission.observe(this.now(), model, { status, headers, kind, epochMillis })
+    this.admission.observe(this.now(), model, { status, headers, kind, epochMillis }, account)
     this.stir()
   }
 

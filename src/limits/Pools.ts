@@ -1,11 +1,15 @@
+import { LRUCache } from "lru-cache"
 import { modelClass } from "./ModelClass.ts"
 import { UpstreamClass } from "./UpstreamClass.ts"
 
 const maxClasses = 64
+/** Pools of clients' own keys that are remembered. */
+const maxOwn = 1_000
 
-/** Upstream's pools, one for each model class that requests named. */
+/** Upstream's pools: one for each model class that requests named, and the same again for each key of a client's own. */
 export class Pools {
   readonly classes = new Map<string, UpstreamClass>()
+  private readonly own = new LRUCache<string, UpstreamClass>({ max: maxOwn })
   private readonly fallbackLimit: number
 
   /** `fallbackLimit`: see `UpstreamClass`. */
@@ -13,17 +17,19 @@ export class Pools {
     this.fallbackLimit = fallbackLimit
   }
 
-  /** The class of a model. Names come from clients: once there are many, new ones share one class. */
-  nameOf(model: string): string {
+  /** The name of a model's pool. Models' names come from clients: once there are many, new ones share one class. */
+  nameOf(model: string, account: string | undefined): string {
     const name = modelClass(model)
+    if (account !== undefined) return `${name} ${account}`
     return this.classes.size < maxClasses || this.classes.has(name) ? name : "other"
   }
 
-  get(name: string): UpstreamClass {
-    const known = this.classes.get(name)
+  get(name: string, account: string | undefined): UpstreamClass {
+    const pools = account === undefined ? this.classes : this.own
+    const known = pools.get(name)
     if (known !== undefined) return known
     const opened = new UpstreamClass(this.fallbackLimit)
-    this.classes.set(name, opened)
+    pools.set(name, opened)
     return opened
   }
 }

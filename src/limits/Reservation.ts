@@ -18,6 +18,8 @@ export interface ReserveRequest {
   readonly caller: Caller
   readonly inputTokens: number
   readonly outputTokens: number
+  /** Tells a client's own key from others: upstream's limits are the key's. Undefined: the server's own. */
+  readonly account?: string | undefined
   /** How long it may wait, from now. */
   readonly deadlineMillis?: number | undefined
 }

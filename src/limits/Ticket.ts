@@ -8,6 +8,8 @@ export interface Ask {
   readonly caller: Caller
   readonly inputTokens: number
   readonly outputTokens: number
+  /** Whose key pays: see `ReserveRequest`. */
+  readonly account?: string | undefined
 }
 
 export interface Refusal {

@@ -39,12 +39,14 @@ export class TokenRateLimiter extends Context.Service<
     /**
      * Learns from `anthropic-ratelimit-*` and `retry-after` headers (lower-case names). `kind` says what a 429 was about:
      * the limiter pauses the model's class for `rate` and `ramp`, and for a 429 of unknown kind, never for `spend`.
+     * `account` as in the reservation: only requests with the same key are meant.
      */
     readonly observe: (
       model: string,
       status: number,
       headers: Readonly<Record<string, string>>,
-      kind?: RefusalKind
+      kind?: RefusalKind,
+      account?: string
     ) => Effect.Effect<void>
     readonly stats: Effect.Effect<LimiterStats>
     /** The first `count` waiting requests, in the order in which they will probably go, with position and expected wait. */
@@ -57,7 +59,8 @@ export class TokenRateLimiter extends Context.Service<
     return TokenRateLimiter.of({
       reserve: limiter.reserve,
       settle: (reservation, usage) => Effect.sync(() => limiter.settle(reservation, usage)),
-      observe: (model, status, headers, kind) => Effect.sync(() => limiter.observe(model, status, headers, kind)),
+      observe: (model, status, headers, kind, account) =>
+        Effect.sync(() => limiter.observe(model, { status, headers, kind, account })),
       stats,
       waiting
     })
