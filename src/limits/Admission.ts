@@ -49,7 +49,7 @@ export class Admission {
     const load = { input: whole(ask.inputTokens), output: Math.min(whole(ask.outputTokens), this.output.limit) }
     const name = this.pools.nameOf(ask.model, ask.account)
     const upstream = this.pools.get(name, ask.account)
-    const refusal = this.tooLarge(load, upstream) ?? this.full(ask.caller.tenant)
+    const refusal = this.tooLarge(now, load, upstream) ?? this.full(ask.caller.tenant)
     if (refusal !== undefined) return refusal
     const { agent, priority, tenant } = ask.caller
     this.lastId += 1
@@ -89,10 +89,10 @@ export class Admission {
   }
 
   /** Why a request can never be admitted; upstream's limit may have become known while it waited. */
-  tooLarge({ input }: Load, upstream: UpstreamClass): Refusal | undefined {
+  tooLarge(now: number, { input }: Load, upstream: UpstreamClass): Refusal | undefined {
     const { limit } = this.input
     if (input > limit) return { reason: "TooLarge", message: tooLargeFor(input, limit, "RATE_LIMIT_TOKENS_PER_MINUTE") }
-    const theirs = this.limits.enforced ? (upstream.inputLimit ?? input) : input
+    const theirs = this.limits.enforced ? (upstream.saidLately(now) ?? input) : input
     return input > theirs
       ? { reason: "TooLarge", message: tooLargeFor(input, theirs, "upstream for this model") }
       : undefined

@@ -134,7 +134,7 @@ class Limiter {
   private nextTicket(now: number): Ticket | undefined {
     for (;;) {
       const ticket = this.admission.next(now)
-      const refusal = ticket && this.admission.tooLarge(ticket.load, ticket.upstream)
+      const refusal = ticket && this.admission.tooLarge(now, ticket.load, ticket.upstream)
       if (ticket === undefined || refusal === undefined) return ticket
       this.dismiss(ticket, refusal)
     }

@@ -45,6 +45,8 @@ const inTransit = 1_000
 const young = () => new TokenWindow(Number.POSITIVE_INFINITY, { span: inTransit, buckets: 10 })
 const longestPause = 3_600_000
 const longestBackoff = 60_000
+/** Limits are raised by hand: after this time, in milliseconds, a request that is too large for one may find out. */
+const believed = 600_000
 /** After a refusal: from a quarter of the limit's pace back to all of it, in this time. */
 const recovery = { from: 0.25, millis: 30_000 }
 
@@ -70,6 +72,11 @@ export class UpstreamClass {
   /** Input tokens per minute as upstream announced them. */
   get inputLimit(): number | undefined {
     return this.buckets.get("input")?.limit
+  }
+
+  /** `inputLimit`, unless it was long ago: what it forbids for ever, it must be asked about again. */
+  saidLately(now: number): number | undefined {
+    return now - this.observedAt < believed ? this.inputLimit : undefined
   }
 
   /** What should be left of upstream's input limit now. */
