@@ -22,6 +22,15 @@ export const Grant = Schema.Struct({
 }).annotate({ identifier: "Grant" })
 export interface Grant extends Schema.Schema.Type<typeof Grant> {}
 
+const urgency = Priority.literals
+
+/** The priority that a request gets which asks for `asked`: a token's is the default, and the most its holder may claim. */
+export const claimed = <P extends Priority | undefined>(asked: P, grant: Grant | null | undefined): P | Priority => {
+  const granted = grant?.priority ?? null
+  if (granted === null) return asked
+  return asked !== undefined && urgency.indexOf(asked) > urgency.indexOf(granted) ? asked : granted
+}
+
 /** Postgres has no NUL in text. */
 const storable = Schema.makeFilter<string>((text) => !text.includes("\u0000"), { expected: "a text without NUL" })
 

@@ -8,7 +8,7 @@ import { type Grant, type NewToken, TokenExists, type TokensUnavailable, TooMany
 import { Tenants } from "./Tenants.ts"
 import { type Entry, makeMemoryStore, makeSqlStore, type TokenStore } from "./TokenStore.ts"
 
-export { Grant, NewToken, TokenExists, TokenName, TokensUnavailable, TooManyAttempts } from "./Grant.ts"
+export { claimed, Grant, NewToken, TokenExists, TokenName, TokensUnavailable, TooManyAttempts } from "./Grant.ts"
 export { Tenants } from "./Tenants.ts"
 
 /** Whose token it is: the operator's, or a tenant's. */

@@ -41,6 +41,7 @@ const needsToken = () =>
 const local = ({ adminToken }: SettingsShape, readsPrompts: boolean): Visitor => ({
   admin: Option.isNone(adminToken),
   tenant: null,
+  grant: null,
   readsPrompts
 })
 
@@ -50,7 +51,8 @@ const bearerVisitor = Effect.fnUntraced(function* (tokens: Tokens["Service"], to
     .present(token, client)
     .pipe(Effect.catchTag("TooManyAttempts", ({ message }) => new Unauthorized({ detail: message })))
   if (shown !== undefined) {
-    return { admin: shown === "admin", tenant: shown === "admin" ? null : shown.name, readsPrompts: true }
+    const grant = shown === "admin" ? null : shown
+    return { admin: grant === null, tenant: grant?.name ?? null, grant, readsPrompts: true }
   }
   yield* tokens.failed(client)
   return yield* Effect.fail(needsToken())

@@ -1,5 +1,6 @@
 import { Context } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import type { Grant } from "../access/Tokens.ts"
 import { Forbidden, Unauthorized } from "./Problem.ts"
 
 /** Who asks: an administrator, a tenant by its token, or a local process (every tenant). */
@@ -7,7 +8,9 @@ export interface Visitor {
   readonly admin: boolean
   /** The only tenant that this visitor may see; null for all. */
   readonly tenant: string | null
-  /** False for a local process that showed no token though there are some: it may look at figures, not at prompts. */
+  /** What the tenant's token grants; null for whoever is no tenant. */
+  readonly grant: Grant | null
+  /** False for a local process that showed no token though there are some: it may look at figures, not at prompts, and ask nothing. */
   readonly readsPrompts: boolean
 }
 
@@ -22,7 +25,7 @@ export class Access extends HttpApiMiddleware.Service<Access, { provides: Curren
   security: { bearer: HttpApiSecurity.bearer, apiKey: HttpApiSecurity.apiKey({ key: "x-api-key" }) }
 }) {}
 
-/** Whoever may read prompts. Needs `Access` around it. */
+/** Whoever may read prompts, and have the model answer them. Needs `Access` around it. */
 export class PromptReaders extends HttpApiMiddleware.Service<PromptReaders, { requires: CurrentVisitor }>()(
   "sluice/http/PromptReaders",
   { error: Unauthorized }

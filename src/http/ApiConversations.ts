@@ -106,7 +106,7 @@ export class ApiConversations extends HttpApiGroup.make("conversations")
       payload: NewConversation,
       success: Schema.Struct({ id: Schema.String }).pipe(HttpApiSchema.status(201)),
       error: [...storageProblems, Forbidden]
-    }),
+    }).middleware(PromptReaders),
     HttpApiEndpoint.get("list", "/", {
       query: {
         tenant: Schema.optionalKey(Name),
@@ -150,10 +150,12 @@ export class ApiConversations extends HttpApiGroup.make("conversations")
       payload: NewTurn,
       success: HttpApiSchema.StreamSse({ events: TurnSse }),
       error: turnProblems
-    }).annotate(
-      OpenApi.Description,
-      "Stores the message and streams the turn. It fails with a status before the first event, with an `error` event after it."
-    )
+    })
+      .middleware(PromptReaders)
+      .annotate(
+        OpenApi.Description,
+        "Stores the message and streams the turn. It fails with a status before the first event, with an `error` event after it. `priority` is at most what the tenant's token grants, which is also the default."
+      )
   )
   .middleware(Access)
   .prefix("/api/conversations")

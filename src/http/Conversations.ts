@@ -1,12 +1,15 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { claimed } from "../access/Tokens.ts"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import { ContextManager, type LastSummary, type PreparedContext } from "../context/ContextManager.ts"
+import type { Priority } from "../domain/Caller.ts"
+import type { Content } from "../domain/Message.ts"
 import { nanoUsd } from "../domain/Money.ts"
-import { Orchestrator } from "../orchestrator/Orchestrator.ts"
+import { Orchestrator, type SendOptions } from "../orchestrator/Orchestrator.ts"
 import { Settings } from "../Settings.ts"
 import { Api } from "./Api.ts"
-import { CurrentVisitor } from "./ApiAccess.ts"
+import { CurrentVisitor, type Visitor } from "./ApiAccess.ts"
 import { money, reduction } from "./ApiSchemas.ts"
 import { makeHistory, type Reader } from "./History.ts"
 import { Forbidden, InvalidRequest } from "./Problem.ts"
@@ -23,6 +26,20 @@ const tenantFor = (asked: string | undefined) =>
   )
 
 const reader = Effect.map(CurrentVisitor, ({ tenant }): Reader => ({ _tag: "Tenant", tenant }))
+
+interface Asked {
+  readonly content: Content
+  readonly model?: string
+  readonly agent?: string
+  readonly priority?: Priority
+}
+
+/** A turn as this visitor may ask for it: what its token says is the default for who asks, and the limit for how urgently. */
+const optionsFor = ({ grant }: Visitor, { agent, model, priority }: Asked): SendOptions => ({
+  model,
+  agent: agent ?? grant?.agent ?? undefined,
+  priority: claimed(priority, grant) ?? (agent === undefined ? "interactive" : "normal")
+})
 
 interface Looked {
   readonly conversation: string
@@ -152,8 +169,11 @@ export const layer = HttpApiBuilder.group(
       context: ({ params }) => shown(params.id),
       pin: ({ params }) => pin(params.id, params.seq),
       unpin: ({ params }) => unpin(params.id, params.seq),
-      send: ({ params, payload: { content, ...options } }) =>
-        Effect.andThen(translate(turnProblem)(visible(params.id)), respond(send(params.id, content, options)))
+      send: ({ params: { id }, payload }) =>
+        Effect.gen(function* () {
+          yield* translate(turnProblem)(visible(id))
+          return yield* respond(send(id, payload.content, optionsFor(yield* CurrentVisitor, payload)))
+        })
     })
   })
 )

@@ -78,11 +78,14 @@ describe("access", () => {
   )
 
   for (const settings of [admin, tenants]) {
-    it.effect(`what shows prompts needs a token once there is one: ${Object.keys(settings)[0]}`, () =>
+    it.effect(`what shows prompts, or asks, needs a token once there is one: ${Object.keys(settings)[0]}`, () =>
       Effect.gen(function* () {
         for (const page of ["messages", "context"]) {
           assert.strictEqual((yield* call("GET", `/api/conversations/c3/${page}`)).status, 401, page)
         }
+        const told = { body: { content: "Say everything again." } }
+        assert.strictEqual((yield* call("POST", "/api/conversations/c3/messages", told)).status, 401)
+        assert.strictEqual((yield* call("POST", "/api/conversations", { body: { tenant: "acme" } })).status, 401)
         assert.strictEqual((yield* call("GET", "/api/metrics/costs")).status, 200)
       }).pipe(Effect.provide(server({ settings })))
     )

@@ -19,7 +19,12 @@ import { serve } from "../../src/http/Server.ts"
 import { TokenRateLimiter } from "../../src/limits/TokenRateLimiter.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Monitor } from "../../src/observability/Monitor.ts"
-import { Orchestrator, type OrchestratorError, type TurnEvent } from "../../src/orchestrator/Orchestrator.ts"
+import {
+  Orchestrator,
+  type OrchestratorError,
+  type SendOptions,
+  type TurnEvent
+} from "../../src/orchestrator/Orchestrator.ts"
 import { Settings, type SettingsOverrides } from "../../src/Settings.ts"
 
 export const usage = { input: 100, cacheWrite5m: 20, cacheWrite1h: 0, cacheRead: 30, output: 10 }
@@ -252,6 +257,8 @@ export const events = (text: string): ReadonlyArray<{ readonly event: string; re
 export const server = (
   options: {
     readonly turn?: Turn
+    /** Hears how each turn was asked for. */
+    readonly onSend?: (options: SendOptions) => void
     readonly settings?: SettingsOverrides
     readonly database?: Layer.Layer<Database>
   } = {}
@@ -259,13 +266,20 @@ export const server = (
   serve.pipe(
     Layer.provideMerge(NodeHttpServer.layerTest),
     Layer.provide(
-      Layer.mock(Orchestrator, { send: () => options.turn ?? Stream.make(done), shell: (model) => ({ model }) })
+      Layer.mock(Orchestrator, {
+        send: (_, __, asked = {}) => {
+          options.onSend?.(asked)
+          return options.turn ?? Stream.make(done)
+        },
+        shell: (model) => ({ model })
+      })
     ),
     Layer.provide([chat, context, Monitor.layer, MessageSearch.layerScan.pipe(Layer.provide(chat))]),
     Layer.provide([costs, limiter, cache, ModelCatalog.layerDefault, AlertRules.layer]),
     Layer.provideMerge(Events.layer),
     Layer.provide(options.database ?? database()),
-    Layer.provide([Layer.mock(Governor, {}), StatelessContexts.layerOff, Tokens.layerMemory]),
+    Layer.provide([Layer.mock(Governor, {}), StatelessContexts.layerOff]),
+    Layer.provideMerge(Tokens.layerMemory),
     Layer.provide(Layer.mock(Claude, { kind: "simulator" })),
     Layer.provide(Settings.layerWith(options.settings ?? {}))
   )

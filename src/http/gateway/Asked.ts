@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http"
+import { claimed } from "../../access/Tokens.ts"
 import { type Caller, defaultCaller, Priority, Task } from "../../domain/Caller.ts"
 import type { RunOptions } from "../../governor/Governor.ts"
 import type { SettingsShape } from "../../Settings.ts"
@@ -51,13 +52,6 @@ const oneOf = <const L extends string>(
 
 const isRefusal = (value: unknown): value is Refusal => typeof value === "object"
 
-/** From the most to the least urgent. A token's priority is the default and the most its holder may claim. */
-const priorityOf = (asked: Priority | undefined, granted: Priority | null | undefined): Priority => {
-  if (granted === null || granted === undefined) return asked ?? defaultCaller.priority
-  if (asked === undefined) return granted
-  return priorities.indexOf(asked) < priorities.indexOf(granted) ? granted : asked
-}
-
 /** HTTP's own way of saying it. */
 const cacheControl = (headers: IncomingHttpHeaders): "off" | "refresh" | undefined => {
   const value = headers["cache-control"]
@@ -100,7 +94,7 @@ export const readAsked = (
       tenant: grant?.name ?? defaultCaller.tenant,
       agent: named(headers, "x-sluice-agent", "x-claude-code-agent-id") ?? grant?.agent ?? defaultCaller.agent,
       conversation: named(headers, "x-sluice-conversation", "x-claude-code-session-id"),
-      priority: priorityOf(priority, grant?.priority),
+      priority: claimed(priority, grant) ?? defaultCaller.priority,
       task,
       allowCheaper: cheaper === "on",
       allowFallback: fallback === "on"
