@@ -1,13 +1,11 @@
 import { Effect } from "effect"
 import type { StoredMessage } from "../domain/Conversation.ts"
-import { startsTurn } from "../domain/Message.ts"
 import type { Usage } from "../domain/Usage.ts"
-import type { ModelCatalog } from "../models/ModelCatalog.ts"
-import type { Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
+import type { Estimate } from "../tokens/TokenEstimator.ts"
 import { type Decision, excessOf, isCold, type Situation } from "./CompactionPolicy.ts"
 import { byBlock, compact } from "./Compactor.ts"
+import type { ContextOptions } from "./ContextOptions.ts"
 import { Dress, type Dressed } from "./Dress.ts"
-import { dueRuns } from "./dueRuns.ts"
 import { hourPays } from "./hourPays.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
@@ -16,33 +14,11 @@ import { requestOf } from "./Prepared.ts"
 import { ContextTooLarge, type PreparedContext, type Shell } from "./PreparedContext.ts"
 import { preparedOf } from "./preparedOf.ts"
 import { Rhythm } from "./Rhythm.ts"
-import { isCut } from "./Rounds.ts"
-import { gather, type Standing, standingText } from "./Standing.ts"
-import type { Summarizer } from "./Summarizer.ts"
+import type { Standing } from "./Standing.ts"
 import type { BlockAnswer } from "./Summary.ts"
+import { SummaryErrands } from "./SummaryErrands.ts"
 import { situationOf } from "./situation.ts"
 import { Window } from "./Window.ts"
-
-export interface ContextOptions {
-  readonly conversation: string
-  readonly estimator: TokenEstimator["Service"]
-  readonly summarizer: Summarizer["Service"]
-  readonly catalog: ModelCatalog["Service"]
-  readonly objective: "dollars" | "tokens"
-  /** Decides when to compact. */
-  readonly policy: (situation: Situation) => Decision
-  /** Tokens, by upper bound. */
-  readonly maxTokens: number
-  /** Full messages. */
-  readonly maxMessages: number
-  readonly recentMessages: number
-  readonly midMessages: number
-  readonly agentTools: ReadonlySet<string>
-  readonly segmentMessages: number
-  readonly summaryWords: number
-  /** What all conversations have taught about how long they go on; its own without one. */
-  readonly outlook?: Outlook
-}
 
 /** Summaries are full of paths and ids: about three tokens a word with the newer tokenizer. */
 const tokensPerWord = 3
@@ -61,14 +37,14 @@ export class ConversationContext {
   private readonly window: Window
   private readonly outlook: Outlook
   private readonly dress = new Dress()
-  /** Number of the first message whose run has not been announced to the summarizer. */
-  private announced = 0
+  private readonly errands: SummaryErrands
   private readonly options: ContextOptions
 
   constructor(options: ContextOptions, layout: Layout.Layout = Layout.empty) {
     this.options = options
     this.outlook = options.outlook ?? new Outlook()
     this.window = new Window(layout, (message, model) => options.estimator.message(message, model).tokens)
+    this.errands = new SummaryErrands(options, this.window)
   }
 
   get layout(): Layout.Layout {
@@ -118,10 +94,10 @@ export class ConversationContext {
       if (window.isWhole) this.chooseLifetime(shell, situation)
       const keep = (kept: Decision) => {
         rhythm.keeps(excessOf(situation))
-        return Effect.as(this.writeAhead(shell), this.sent(this.prepared(shell, before, kept)))
+        return Effect.as(this.errands.ahead(shell), this.sent(this.prepared(shell, before, kept)))
       }
       if (!decision.compact) return keep(decision)
-      return Effect.flatMap(this.askUpstream(shell), (block) =>
+      return Effect.flatMap(this.errands.block(this.dressed(shell)), (block) =>
         block === "pending" && situation.upperBound <= situation.limit
           ? keep({ compact: false, reason: `upstream is condensing it: ${decision.reason}`, savesNanoUsd: 0 })
           : Effect.map(Effect.uninterruptible(this.compact(shell, block, situation)), (estimate) => {
@@ -181,33 +157,6 @@ export class ConversationContext {
     const answer = held.findLastIndex((message) => message.role === "assistant")
     const asked = held[answer - 1] ?? held[answer]
     if (asked !== undefined && answer >= 0) this.rhythm.resumes(Math.ceil(asked.seq / 2), asked.createdAt)
-  }
-
-  /** Announces the runs that have come together since: the next compaction will ask for their summaries. */
-  private writeAhead({ model }: Shell): Effect.Effect<void> {
-    const { conversation, recentMessages, segmentMessages, summarizer } = this.options
-    const from = Math.max(this.announced, this.layout.boundary)
-    const due = dueRuns(this.window.held, { from, size: segmentMessages, recent: recentMessages })
-    this.announced = (due.at(-1)?.at(-1)?.seq ?? from - 1) + 1
-    const ahead = (messages: ReadonlyArray<StoredMessage>) =>
-      summarizer.ahead({ conversation, detail: "light", messages, maxTokens: 0, model })
-    return Effect.forEach(due, ahead, { discard: true })
-  }
-
-  /** Upstream's block for everything before the current turn, where the summarizer can have one made. */
-  private askUpstream(shell: Shell): Effect.Effect<BlockAnswer> {
-    const { agentTools, conversation, summarizer } = this.options
-    const { full, layout } = this.window
-    const turn = full.findLastIndex((m, i) => startsTurn(m) && full[i - 1]?.role === "assistant" && isCut(full, i))
-    const upTo = full[turn]?.seq
-    if (summarizer.block === undefined || upTo === undefined) return Effect.succeed("unavailable")
-    return summarizer.block({
-      conversation,
-      shell: this.dressed(shell),
-      upTo,
-      messages: () => this.window.sentBefore(upTo),
-      keep: () => standingText(gather(layout.upcoming, full.slice(0, turn), agentTools))
-    })
   }
 
   private dressed(shell: Shell): Dressed {

@@ -18,10 +18,11 @@ import {
   serverOwner
 } from "./Branches.ts"
 import { ConversationContext } from "./ConversationContext.ts"
+import { isOurs, rewritten, shellOf } from "./clientRequest.ts"
 import { compactionEvent } from "./compactionEvent.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
-import type { ContextTooLarge, PreparedContext, Shell } from "./PreparedContext.ts"
+import type { ContextTooLarge } from "./PreparedContext.ts"
 import { Summarizer } from "./Summarizer.ts"
 import type { Summarizes, SummaryRequest } from "./Summary.ts"
 import { settingsOptions } from "./settingsOptions.ts"
@@ -49,38 +50,6 @@ export class ConversationForgotten extends Schema.TaggedError<ConversationForgot
   override get message(): string {
     return `The gateway holds no conversation "${this.conversation}" for you. It keeps them in memory, the least recently used go first and a restart ends all: with the conversation's next request through this gateway it is known again.`
   }
-}
-
-/** What compacts on upstream's side, asks it to, or names messages that only upstream holds, is left alone. */
-const managedElsewhere: ReadonlySet<string> = new Set(["previous_message_id", "thread", "thread_id", "compaction"])
-
-const holdsCompaction = ({ content }: Message): boolean =>
-  typeof content !== "string" && content.some((block) => block.type === "compaction")
-
-const compactsUpstream = ({ context_management: management }: MessagesRequest): boolean =>
-  management !== undefined && /"compact/.test(JSON.stringify(management) ?? "")
-
-const isOurs = (request: MessagesRequest): boolean =>
-  request.messages.length > 0 &&
-  // A prefilled answer is gone on with, not answered.
-  request.messages.at(-1)?.role !== "assistant" &&
-  !Object.keys(request).some((field) => managedElsewhere.has(field)) &&
-  !compactsUpstream(request) &&
-  !request.messages.some(holdsCompaction)
-
-const shellOf = ({ model, system, tools }: MessagesRequest): Shell => ({ model, system, tools })
-
-const rewritten = (request: MessagesRequest, prepared: PreparedContext): MessagesRequest => {
-  const { cache_control: _, messages: __, system: ___, tools: ____, ...rest } = request
-  const { cacheControl, messages, system, tools } = prepared
-  return {
-    // Open, and its required fields are still there: `model` and `max_tokens` in `rest`, `messages` here.
-    ...(rest as Omit<MessagesRequest, "messages">),
-    ...(system === undefined ? {} : { system }),
-    ...(tools === undefined ? {} : { tools }),
-    ...(cacheControl === undefined ? {} : { cache_control: cacheControl }),
-    messages
-  } as MessagesRequest
 }
 
 const untouched = (request: MessagesRequest): PreparedRequest => ({

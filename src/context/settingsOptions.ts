@@ -1,6 +1,6 @@
 import type { SettingsShape } from "../Settings.ts"
 import { decide } from "./CompactionPolicy.ts"
-import type { ContextOptions } from "./ConversationContext.ts"
+import type { ContextOptions } from "./ContextOptions.ts"
 
 /** The part of a context's options that the settings decide, with the shipped policy. */
 export const settingsOptions = (
