@@ -48,5 +48,33 @@ describe.skipIf(missing)(`the dashboard with a tenant's token${missing ? " (no C
       assert.notMatch(await page.locator("body").innerText(), /globex|other-agent/, view)
     }
     assert.deepEqual(seen, [], "nothing is asked for that it may not see")
+    await page.close()
+  })
+
+  it("forgets with a token what it showed, and shows with another all that it may", async () => {
+    const page = await browser.newPage({ locale: "en-US" })
+    await page.addInitScript(
+      `sessionStorage.getItem("sluice-token") ?? sessionStorage.setItem("sluice-token", "admin")`
+    )
+    await page.goto(`${sluice.url}/#/requests`)
+    const cells = () => page.locator("tbody td:nth-child(3)").allInnerTexts()
+    const enter = async (token: string) => {
+      await page.getByRole("button", { name: "A token is in use; change it" }).click()
+      await page.getByRole("textbox", { name: "Token" }).fill(token)
+      await page.getByRole("button", { name: "Use it" }).click()
+    }
+    await eventually(async () => assert.includeMembers(await cells(), ["acme", "globex"]))
+    await enter("acme-token")
+    await eventually(async () => assert.deepEqual([...new Set(await cells())], ["acme"]))
+    await enter("admin")
+    await eventually(async () => assert.includeMembers(await cells(), ["acme", "globex"]))
+    await enter("nobodys-token")
+    await page.locator('[data-alert="locked"]').waitFor()
+    await page.getByText("The token in use is not known to this server.").waitFor()
+    await page.getByRole("button", { name: "Cancel" }).click()
+    await page.getByRole("link", { name: "Now", exact: true }).click()
+    await eventually(async () => assert.equal(await textOf(page, '[data-figure="requests"]'), "–"))
+    assert.notMatch(await page.locator("body").innerText(), /globex/)
+    await page.close()
   })
 })

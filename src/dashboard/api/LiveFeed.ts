@@ -59,6 +59,7 @@ export class LiveFeed {
   private flushTimer: ReturnType<typeof setTimeout> | undefined
   private watchdog: ReturnType<typeof setTimeout> | undefined
   private hangUp: () => void = () => {}
+  private connects = 0
 
   constructor(options: FeedOptions) {
     this.options = options
@@ -69,16 +70,27 @@ export class LiveFeed {
     void this.connect()
   }
 
+  /** For another reader: tells everything that is kept once more. */
+  startAnew(): void {
+    this.stop()
+    this.seq = 0
+    this.attempt = 0
+    this.socketWorks = true
+    this.start()
+  }
+
   stop(): void {
     this.stopped = true
     clearTimeout(this.timer)
     clearTimeout(this.flushTimer)
     clearTimeout(this.watchdog)
+    this.flushTimer = undefined
+    this.pending = []
     this.hangUp()
   }
 
-  /** With another token, or because the reader asks for it: at once, not at the next attempt. */
-  reconnect(): void {
+  /** At once, not at the next attempt. */
+  private reconnect(): void {
     clearTimeout(this.timer)
     this.attempt = 0
     this.socketWorks = true
@@ -87,9 +99,10 @@ export class LiveFeed {
   }
 
   private async connect(): Promise<void> {
+    const mine = ++this.connects
     const restarted = await this.options.restarted().catch(() => false)
-    if (this.stopped) return
     if (restarted) this.seq = 0
+    if (this.stopped || mine !== this.connects) return
     if (this.socketWorks) this.bySocket()
     else this.byStream()
   }

@@ -100,7 +100,7 @@ export const makeSluice = (options: SluiceOptions) => {
   }
 
   const onFrames = (frames: ReadonlyArray<Frame>): void => {
-    tail.value = extended(tail.value, frames, generation)
+    tail.value = extended(tail.value, frames)
     for (const { event } of frames) told.value = applyAlert(told.value, event)
     if (!document.hidden) refreshSoon()
   }
@@ -139,12 +139,23 @@ export const makeSluice = (options: SluiceOptions) => {
     for (const timer of timers.splice(0)) clearInterval(timer)
   }
 
-  /** After the token changed. */
-  const reconnect = async (): Promise<void> => {
-    await loading
+  const forget = (): void => {
+    tokens.value = cache.value = costs.value = undefined
+    series.value = noSeries
+    tail.value = emptyTail
+    told.value = new Map()
     failure.value = undefined
+    updatedAt.value = lastSeries = 0
+  }
+
+  /** After the token changed: what the reader before could see is forgotten. */
+  const reconnect = async (): Promise<void> => {
+    feed.stop()
+    forget()
+    await loading
+    forget()
     await refresh()
-    feed.reconnect()
+    feed.startAnew()
   }
 
   return {

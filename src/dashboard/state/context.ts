@@ -92,11 +92,12 @@ export const blocksOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
 /** Requests that write summaries are about a conversation, not of it. */
 const summarizer = "summarizer"
 
-/** What a conversation sent and would have sent, request by request, as far as the live feed told it. */
+/** What a conversation sent and would have sent, request by request that reached upstream, as far as the live feed told it. */
 export const historyOf = (requests: ReadonlyArray<Request>, conversation: string) => {
   const own = requests
     .filter(
-      (request) => request.conversation === conversation && request.cache !== "hit" && request.agent !== summarizer
+      ({ agent, cache, conversation: of, usage }) =>
+        of === conversation && cache !== "hit" && agent !== summarizer && promptTokens(usage) > 0
     )
     .toReversed()
   return {

@@ -19,6 +19,10 @@ const small = dollars(4)
 const tiny = dollars(6)
 const exactly = dollars(9)
 
+/** What is not known yet is a dash, not a zero. */
+export const known = <A>(value: A | undefined, text: (value: A) => string): string =>
+  value === undefined ? "–" : text(value)
+
 export const count = (n: number): string => whole.format(n)
 export const short = (n: number): string => (Math.abs(n) < 10_000 ? whole.format(n) : compact.format(n))
 /** From 0 to 1. */

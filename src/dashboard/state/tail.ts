@@ -24,12 +24,15 @@ export const emptyTail: Tail = { requests: [], compactions: [], heard: 0 }
 export const mostRequests = 1_000
 const mostCompactions = 300
 
-/** `generation` tells apart the numbering of one process from that of the next. */
-export const extended = (tail: Tail, frames: ReadonlyArray<Frame>, generation: number): Tail => {
+/** Frames that are told again, as after a reconnection, count once. */
+export const extended = (tail: Tail, frames: ReadonlyArray<Frame>): Tail => {
+  const known = new Set([...tail.requests, ...tail.compactions].map(({ key }) => key))
   const requests: Array<Request> = []
   const compactions: Array<Compaction> = []
   for (const { at, event, seq } of frames) {
-    const key = `${generation}.${seq}`
+    // Another process numbers anew, but not at the same moment.
+    const key = `${at}.${seq}`
+    if (known.has(key)) continue
     if (event._tag === "Usage") requests.push({ ...event, at, key })
     else if (event._tag === "Compaction") compactions.push({ ...event, at, key })
   }

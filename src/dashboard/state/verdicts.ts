@@ -1,4 +1,4 @@
-import type { CacheMetrics, CostMetrics, Money, TokenMetrics } from "../api/types.ts"
+import type { Alert, CacheMetrics, CostMetrics, Money, TokenMetrics } from "../api/types.ts"
 import { duration, percent, share, short, usd } from "./format.ts"
 
 export type Tone = "good" | "warn" | "bad" | "quiet"
@@ -13,23 +13,35 @@ export interface Verdict {
 export const toneOf = (value: number, warn: number, bad: number): Tone =>
   value >= bad ? "bad" : value >= warn ? "warn" : "good"
 
+/** The limit of the minute that is nearest, in percent of it. */
+const fullest = (minute: TokenMetrics["currentMinute"]) => {
+  const { limit, outputLimit, outputUsed, percent: used, requestsLimit, requestsUsed } = minute
+  const bounds = [{ name: "tokens", used, limit }]
+  if (outputLimit) bounds.push({ name: "output tokens", used: (100 * outputUsed) / outputLimit, limit: outputLimit })
+  if (requestsLimit) bounds.push({ name: "requests", used: (100 * requestsUsed) / requestsLimit, limit: requestsLimit })
+  return bounds.reduce((most, bound) => (bound.used > most.used ? bound : most))
+}
+
 export const limited = ({ currentMinute, enabled, queue }: TokenMetrics): Verdict => {
-  const { limit, percent: used } = currentMinute
+  const { name, used, limit } = fullest(currentMinute)
   if (!enabled) return { tone: "quiet", answer: "Not watched", detail: "Token management is switched off." }
   if (queue.length > 0) {
     const detail = `The last in line waits about ${duration(queue.expectedWaitMillis)}.`
     return { tone: "bad", answer: `${short(queue.length)} waiting`, detail }
   }
-  const detail = `${percent(used)} of ${short(limit)} tokens in the last minute.`
+  const detail = `${percent(used)} of ${short(limit)} ${name} in the last minute.`
   if (used >= 85) return { tone: "warn", answer: "Almost", detail }
   return { tone: "good", answer: used >= 60 ? "Not yet" : "No", detail }
 }
 
 const ratio = (part: Money, whole: Money): number => (whole.nanoUsd > 0 ? (100 * part.nanoUsd) / whole.nanoUsd : 0)
 
-export const broke = ({ budget, enabled, paused, threshold, today }: CostMetrics): Verdict => {
+export const broke = (costs: CostMetrics, alerts: ReadonlyArray<Alert>): Verdict => {
+  const { budget, enabled, paused, threshold, today } = costs
   if (!enabled) return { tone: "quiet", answer: "Not counted", detail: "COST_TRACKING_ENABLED is false." }
   if (paused) return { tone: "bad", answer: "Paused", detail: "Requests are refused until somebody resumes." }
+  const refusing = alerts.find(({ kind }) => kind === "budget_paused")
+  if (refusing !== undefined) return { tone: "bad", answer: "Refusing", detail: refusing.message }
   const bound = budget ?? threshold
   const spent = ratio(today.cost, bound)
   const name = budget === null ? "alert threshold" : "daily budget"
