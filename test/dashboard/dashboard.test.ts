@@ -233,6 +233,21 @@ describe.skipIf(missing)(`the dashboard in a browser${missing ? " (no Chromium h
     }
   )
 
+  it("opens with a link that was cut in two", async () => {
+    const page = await open("#/context/%E0%A4", {}, adminToken)
+    await page.getByRole("link", { name: "All conversations" }).waitFor()
+  })
+
+  it("cuts long names, not what stands beside them", async () => {
+    await ask(sluice.url, { text: "a long name", agent: `agent-${"x".repeat(190)}` })
+    const page = await open("#/requests", {}, adminToken)
+    await page.getByTitle(/^agent-x{100}/).waitFor()
+    const hidden = await page.evaluate(
+      "Math.max(...[...document.querySelectorAll('.table-scroll')].map((box) => box.scrollWidth - box.clientWidth))"
+    )
+    assert.isAtMost(Number(hidden), 0, "pixels of the table that have to be scrolled to")
+  })
+
   it("fits a phone", async () => {
     const page = await open("", { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }, adminToken)
     for (const view of views) {

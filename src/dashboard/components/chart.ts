@@ -32,6 +32,8 @@ export interface ChartOptions {
   readonly top: number
   /** The least that the horizontal axis shows, in seconds. */
   readonly least: number
+  /** Seconds that two of its labels are apart at least: the finest that `time` tells. */
+  readonly step: number
   readonly time: (seconds: number) => string
   readonly onCursor: (index: number | null) => void
   readonly Plot: typeof uPlot
@@ -52,9 +54,29 @@ const seriesOf = (root: Element, line: Line, Plot: typeof uPlot): uPlot.Series =
   }
 }
 
+const second = 1
+const minute = 60
+const hour = 60 * minute
+const day = 24 * hour
+const steps = [
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * second),
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * minute),
+  ...[1, 2, 3, 6, 12].map((n) => n * hour),
+  ...[1, 2, 3, 7, 14, 28].map((n) => n * day)
+]
+
+/** Bars stand in the middle of their day; the first and the last are wanted whole. */
+const rangeOf =
+  ({ least, lines, step }: ChartOptions) =>
+  (_: uPlot, min: number | null, max: number | null): [number, number] => {
+    const beside = lines.some(({ bars }) => bars === true) ? step / 2 : 0
+    const last = max ?? 0
+    return [Math.min(min ?? 0, last - least) - beside, last + beside]
+  }
+
 /** Paints quietly: few grid lines, one scale, no legend of its own. */
 export const chartOptions = (root: Element, options: ChartOptions): uPlot.Options => {
-  const { height, least, lines, onCursor, Plot, time, top, width } = options
+  const { height, lines, onCursor, Plot, step, time, top, width } = options
   const muted = css(root, "muted")
   const grid = { stroke: css(root, "line"), width: 1 }
   const font = "12px system-ui, sans-serif"
@@ -63,15 +85,26 @@ export const chartOptions = (root: Element, options: ChartOptions): uPlot.Option
   return {
     width,
     height,
+    // Days are told apart as the server does, wherever the reader is: their keys begin at midnight UTC.
+    ...(step >= day ? { tzDate: (seconds) => Plot.tzDate(new Date(seconds * 1000), "Etc/UTC") } : {}),
     padding: [10, 30, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: {
-      x: { range: (_, min, max) => [Math.min(min ?? 0, (max ?? 0) - least), max ?? 0] },
+      x: { range: rangeOf(options) },
       y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.08)] }
     },
     axes: [
-      { stroke: muted, font, grid: still, ticks: still, size: 28, space: 92, values: (_, at) => at.map(time) },
+      {
+        stroke: muted,
+        font,
+        grid: still,
+        ticks: still,
+        size: 28,
+        space: 92,
+        incrs: steps.filter((seconds) => seconds >= step),
+        values: (_, at) => at.map(time)
+      },
       { stroke: muted, font, grid, ticks: still, size: 62, space: 34, values: (_, at) => at.map((v) => format(v)) }
     ],
     series: [{}, ...lines.map((line) => seriesOf(root, line, Plot))],

@@ -10,12 +10,21 @@ addEventListener("hashchange", () => {
 
 const isView = (name: string): name is ViewName => (views as ReadonlyArray<string>).includes(name)
 
+/** A link that was cut in the middle of a character is taken as it stands. */
+const decoded = (item: string): string => {
+  try {
+    return decodeURIComponent(item)
+  } catch {
+    return item
+  }
+}
+
 /** `#/context/ID`: the view, and what is opened in it. */
 export const route = computed((): { readonly view: ViewName; readonly item: string | null } => {
   const [view = "", item] = hash.value.replace(/^#\/?/, "").split("/")
   return {
     view: isView(view) ? view : "now",
-    item: item === undefined || item === "" ? null : decodeURIComponent(item)
+    item: item === undefined || item === "" ? null : decoded(item)
   }
 })
 
