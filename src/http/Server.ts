@@ -30,6 +30,9 @@ const maxBody = ByteSize.mebibytes(32)
 /** Clients of the live feed have nothing to say, in bytes. */
 const websocket = { maxPayload: 4096 }
 
+/** In a path a conversation's id, 200 characters that its maker chose, may take nine times as many; the router's own limit is 100. */
+const routerConfig = { maxParamLength: 1_800 }
+
 /** In-flight requests get this long after SIGTERM; then they are interrupted. */
 const gracefulShutdownTimeout = "20 seconds"
 
@@ -51,7 +54,7 @@ const hangUp = Layer.effectDiscard(Effect.flatMap(Feed, ({ close }) => Effect.ad
 
 /** The routes on whatever server is provided. The default access log is off: it costs a quarter of the throughput. */
 export const serve = hangUp.pipe(
-  Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+  Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true, routerConfig })),
   Layer.provide(Feed.layer),
   Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, maxBody))
 )

@@ -73,6 +73,19 @@ layer(server())("conversations", (it) => {
     )
   }
 
+  it.effect("an id may be as long as it may be made, in any script", () =>
+    Effect.gen(function* () {
+      for (const [id, status, type] of [
+        ["x".repeat(200), 404, "conversation-not-found"],
+        ["語".repeat(200), 404, "conversation-not-found"],
+        ["x".repeat(201), 400, "invalid-request"]
+      ] as const) {
+        const answer = yield* call("GET", `/api/conversations/${encodeURIComponent(id)}/messages`)
+        assert.deepInclude(json(answer), { status, type: `urn:sluice:problem:${type}` })
+      }
+    })
+  )
+
   for (const query of ["limit=0", "limit=1001", "limit=x", "before=-1", "before=1.5"]) {
     it.effect(`refuses ${query}`, () =>
       Effect.gen(function* () {
