@@ -87,8 +87,9 @@ const makeChain = () => {
 
 const apart: ReadonlySet<string> = new Set(["messages", "system", "tools", "stream", "cache_control", "diagnostics"])
 
+/** Without a prototype: a field may have any name. */
 const parameters = (request: MessagesRequest): string => {
-  const rest: Record<string, unknown> = {}
+  const rest: Record<string, unknown> = Object.create(null)
   for (const field of Object.keys(request)) if (!apart.has(field)) rest[field] = request[field]
   return canonical(rest)
 }

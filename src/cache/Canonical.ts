@@ -9,8 +9,13 @@ const hasToJson = (value: object): value is { toJSON: () => unknown } =>
 /** Its length in front, a text needs no escaping to be told from what follows: that halves the time. */
 const quoted = (text: string): string => `"${text.length}:${text}`
 
+/** Other numbers are not alone: beyond 2^53 two of a text are one in JavaScript, and beyond 2^1024 all of them are. */
+const isExact = (value: unknown): boolean =>
+  typeof value !== "number" || (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))
+
 const primitive = (value: unknown): string => {
   if (typeof value === "string") return quoted(value)
+  if (!isExact(value)) throw new RangeError(`${value} may have been another number in the text`)
   return typeof value === "bigint" ? value.toString() : (JSON.stringify(value) ?? "null")
 }
 
@@ -33,7 +38,7 @@ const itemsText = (items: ReadonlyArray<unknown>, breakpoints: boolean): string 
 /**
  * A text that two JSON values share exactly when they are equal: keys in order, every string with its length. With
  * `breakpoints`, `cache_control` is left out of the value and of the blocks it contains, but not out of data such as a
- * tool's `input`.
+ * tool's `input`. Throws where it cannot tell: a whole number beyond 2^53, nesting without end.
  */
 export const canonical = (value: unknown, breakpoints = false): string => {
   if (typeof value !== "object" || value === null) return primitive(value)

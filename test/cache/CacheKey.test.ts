@@ -101,6 +101,22 @@ describe("what matters", () => {
     assert.notStrictEqual(fresh(schema({ cache_control: {} })), fresh(schema({})))
   })
 
+  it("a parameter of any name", () => {
+    const odd = (value: number) => JSON.parse(`{"__proto__":{"n":${value}}}`)
+    assert.notStrictEqual(fresh(request(odd(1))), fresh(request(odd(2))))
+    assert.notStrictEqual(fresh(request(odd(1))), fresh(request()))
+  })
+
+  it("numbers, however they are written; where two of them are one in JavaScript, there is no key", () => {
+    const asking = (number: string) => request(JSON.parse(`{"seed":${number}}`))
+    assert.strictEqual(fresh(asking("1")), fresh(asking("1.0")))
+    assert.strictEqual(fresh(asking("1")), fresh(asking("1e0")))
+    assert.notStrictEqual(fresh(asking("9007199254740991")), fresh(asking("9007199254740990")))
+    for (const lost of ["9007199254740993", "-9007199254740992", "1e30", "1e400"]) {
+      assert.throws(() => fresh(asking(lost)), RangeError)
+    }
+  })
+
   it("one long text and two texts that look alike", () => {
     const two = request({
       messages: [
