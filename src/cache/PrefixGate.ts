@@ -58,30 +58,42 @@ export class PrefixGate extends Context.Service<
 export const free: Pass = { begun: Effect.void, waitedMillis: 0 }
 const remembered = 10_000
 
+/** A clock that never goes back: nobody waits for an hour that is lived twice. */
+const now = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
+
+/** A request that cannot be written down has no prefix to wait for; upstream will say what is wrong. */
+const readable = (request: MessagesRequest, account: string): ReadonlyArray<Prefix> => {
+  try {
+    return prefixesOf(request, account)
+  } catch {
+    return []
+  }
+}
+
 const makeGate = (options: PrefixGateOptions) => {
   /** Until when upstream has a prefix. */
   const warm = new LRUCache<string, number>({ max: remembered })
   /** Prefixes that a request in flight is writing; the latch opens when that is over. */
   const writing = new Map<string, Latch.Latch>()
 
-  const isWarm = ({ name }: Prefix, now: number): boolean => (warm.get(name) ?? 0) > now
+  const isWarm = ({ name }: Prefix, at: number): boolean => (warm.get(name) ?? 0) > at
 
   /** Who writes the longest known prefix; undefined when upstream has it, or knows none. */
-  const writerOf = (prefixes: ReadonlyArray<Prefix>, now: number): Latch.Latch | undefined => {
-    const known = prefixes.find((prefix) => writing.has(prefix.name) || isWarm(prefix, now))
+  const writerOf = (prefixes: ReadonlyArray<Prefix>, at: number): Latch.Latch | undefined => {
+    const known = prefixes.find((prefix) => writing.has(prefix.name) || isWarm(prefix, at))
     return known && writing.get(known.name)
   }
 
   /** From here on this request writes what nobody has written. */
-  const write = (prefixes: ReadonlyArray<Prefix>, now: number) => {
-    const mine = prefixes.filter((prefix) => !writing.has(prefix.name) && !isWarm(prefix, now))
+  const write = (prefixes: ReadonlyArray<Prefix>, start: number) => {
+    const mine = prefixes.filter((prefix) => !writing.has(prefix.name) && !isWarm(prefix, start))
     const latch = Latch.makeUnsafe()
     for (const { name } of mine) writing.set(name, latch)
     const over = Effect.sync(() => {
       for (const { name } of mine) if (writing.get(name) === latch) writing.delete(name)
       latch.openUnsafe()
     })
-    const begun = Effect.flatMap(Clock.currentTimeMillis, (at) => {
+    const begun = Effect.flatMap(now, (at) => {
       for (const { name } of prefixes) warm.set(name, at + options.warmMillis)
       return over
     })
@@ -92,25 +104,25 @@ const makeGate = (options: PrefixGateOptions) => {
     prefixes: ReadonlyArray<Prefix>,
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   ) {
-    const start = yield* Clock.currentTimeMillis
+    const start = yield* now
     const deadline = start + options.patienceMillis
-    let now = start
-    let writer = writerOf(prefixes, now)
-    while (writer !== undefined && now < deadline) {
-      yield* restore(Effect.timeoutOption(writer.await, deadline - now))
-      now = yield* Clock.currentTimeMillis
-      writer = writerOf(prefixes, now)
+    let at = start
+    let writer = writerOf(prefixes, at)
+    while (writer !== undefined && at < deadline) {
+      yield* restore(Effect.timeoutOption(writer.await, deadline - at))
+      at = yield* now
+      writer = writerOf(prefixes, at)
     }
-    const { begun, over } = write(prefixes, now)
+    const { begun, over } = write(prefixes, at)
     yield* Effect.addFinalizer(() => over)
-    return { begun, waitedMillis: now - start }
+    return { begun, waitedMillis: Math.round(at - start) }
   })
 
   return PrefixGate.of({
     enter: (request, account) =>
       Effect.suspend(() => {
         if (!hasBreakpoint(request)) return Effect.succeed(free)
-        const prefixes = prefixesOf(request, account).filter(({ chars }) => chars >= options.minChars)
+        const prefixes = readable(request, account).filter(({ chars }) => chars >= options.minChars)
         return prefixes.length === 0
           ? Effect.succeed(free)
           : Effect.uninterruptibleMask((restore) => pass(prefixes, restore))

@@ -98,6 +98,28 @@ describe("the gate", () => {
     }).pipe(Effect.provide(gate))
   )
 
+  it.effect("forgets it in time although the clock was put back", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(7_200_000)
+      yield* waits([call(sibling("a"))])
+      yield* TestClock.setTime(3_600_000)
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(yield* waits([call(sibling("b")), call(sibling("c"))]), [0, 2000])
+    }).pipe(Effect.provide(gate))
+  )
+
+  it.effect("lets by what has no name: a number that JavaScript cannot hold, nesting without end", () =>
+    Effect.gen(function* () {
+      const { enter } = yield* PrefixGate
+      const deep = JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`)
+      for (const odd of [deep, 2 ** 53]) {
+        const request = { ...sibling("q"), tools: [{ name: "t", input_schema: odd, ...mark }] }
+        assert.strictEqual((yield* enter(request, "a")).waitedMillis, 0)
+        assert.strictEqual((yield* enter(request, "a")).waitedMillis, 0)
+      }
+    }).pipe(Effect.provide(gate), Effect.scoped)
+  )
+
   it.effect("waits for the longer prefix when only the shorter one is warm", () =>
     Effect.gen(function* () {
       const deeper = (question: string): MessagesRequest => ({
