@@ -60,7 +60,8 @@ export const makeRequestRate = Effect.fnUntraced(function* (perMinute: number | 
     Effect.as(limiter.consume({ ...options, key }), 0).pipe(
       Effect.catch(millisToWait),
       Effect.tap(() => report(false)),
-      Effect.catch(() => Effect.as(report(true), 0))
+      // Whatever breaks in it: a store that dies is down as well.
+      Effect.catchCause(() => Effect.as(report(true), 0))
     )
   return { take } satisfies RequestRate
 })
