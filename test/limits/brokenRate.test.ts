@@ -16,7 +16,10 @@ const wanted = {
 
 describe("a store of the request rate that dies", () => {
   it.effect("holds up nobody and keeps no slot, which is told once", () => {
-    const dying = Layer.mock(RateLimiter.RateLimiter, { consume: () => Effect.die("the store is broken") })
+    const dying = Layer.mock(RateLimiter.RateLimiter, {
+      [RateLimiter.TypeId]: RateLimiter.TypeId,
+      consume: () => Effect.die("the store is broken")
+    })
     const limiter = Layer.effect(
       TokenRateLimiter,
       Effect.flatMap(Events, ({ publish }) =>
