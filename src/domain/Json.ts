@@ -123,6 +123,17 @@ export const isWellFormed = (value: unknown): boolean => {
   return true
 }
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/** Whether a value has no more than so many levels of objects and arrays. Deeper ones, and circles, exhaust the stack of who walks them. */
+export const nestsAtMost = (levels: number, value: unknown): boolean => {
+  let level = [value].filter(isObject)
+  for (let depth = 0; depth < levels && level.length > 0; depth++) {
+    level = [...new Set(level.flatMap((object) => Object.values(object).filter(isObject)))]
+  }
+  return level.length === 0
+}
+
 /** The same with U+FFFD in place of each half; what is whole already comes back as it is. */
 export const wellFormed = <A>(value: A): A =>
   isWellFormed(value)

@@ -1,8 +1,9 @@
 import { Cause, Effect, Predicate } from "effect"
 import { maxMessageBytes } from "../chat/ChatRepo.ts"
-import { wellFormed } from "../domain/Json.ts"
+import { nestsAtMost, wellFormed } from "../domain/Json.ts"
 import { type ContentBlock, isContent, isText, type ToolResultBlock, type ToolUseBlock } from "../domain/Message.ts"
 import type { Tool, ToolContext } from "./TurnEvent.ts"
+import { mostLevels } from "./validate.ts"
 
 /** Tools of one message that run at the same time. */
 const parallel = 8
@@ -46,6 +47,8 @@ const jsonBytes = (value: unknown): number | undefined => {
 const given = (id: string, content: unknown, mostBytes: number): ToolResultBlock => {
   if (content === undefined || content === null) return result(id, "")
   if (!isContent(content)) return result(id, "The tool returned neither text nor a list of content blocks.", true)
+  if (!nestsAtMost(mostLevels, content))
+    return result(id, "The tool returned something that is nested too deeply.", true)
   const block = result(id, sendable(content))
   const bytes = jsonBytes(block)
   if (bytes === undefined) return result(id, "The tool returned something that JSON cannot hold.", true)

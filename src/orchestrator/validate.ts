@@ -1,5 +1,5 @@
 import { Effect, Predicate } from "effect"
-import { isWellFormed } from "../domain/Json.ts"
+import { isWellFormed, nestsAtMost } from "../domain/Json.ts"
 import { blocksOf, type Content, type ContentBlock, isContent, isText } from "../domain/Message.ts"
 import type { Model } from "../models/ModelCatalog.ts"
 import type { TokenEstimator } from "../tokens/TokenEstimator.ts"
@@ -42,13 +42,21 @@ const problem = (content: Content): string | undefined => {
 const cutText =
   "The message holds half of a character (a surrogate without its other half): it was cut in the middle of one. Upstream refuses such text; cut between characters."
 
+/** Levels of arrays and objects in a message, or in what a tool returned. */
+export const mostLevels = 200
+
+const unreadable = (content: Content): string | undefined => {
+  if (!nestsAtMost(mostLevels, content)) return `The message is nested deeper than ${mostLevels} levels. Flatten it.`
+  return isWellFormed(content) ? undefined : cutText
+}
+
 /** Refuses what upstream would refuse in any context: nothing of it is stored. Long messages that can be cut are taken. */
 export const validate = Effect.fnUntraced(function* (
   content: Content,
   model: Model,
   estimator: TokenEstimator["Service"]
 ) {
-  const found = problem(content) ?? (isWellFormed(content) ? undefined : cutText)
+  const found = problem(content) ?? unreadable(content)
   if (found !== undefined) return yield* new InvalidMessage({ message: found })
   const { tokens } = estimator.message({ role: "user", content }, model.id)
   if (tokens <= model.contextWindow) return

@@ -8,6 +8,10 @@ import { assertLegal, callsTools, conversation, history, makeStage, plays, send,
 
 const roles = (messages: ReadonlyArray<{ readonly role: string }>) => messages.map((message) => message.role).join(" ")
 
+const deep = (levels: number): ReadonlyArray<unknown> => [
+  { type: "hologram", data: JSON.parse("[".repeat(levels) + "]".repeat(levels)) }
+]
+
 describe("a turn", () => {
   it.effect("stores the question before anything else, streams the text, stores the answer, ends with Done", () => {
     const stage = makeStage()
@@ -128,6 +132,7 @@ describe("what cannot be taken", () => {
       [{ type: "image", source: { type: "base64", media_type: "image/tiff", data: "AA==" } }],
       "image/tiff"
     ],
+    ["more levels than can be walked", deep(100_000), "nested deeper than 200 levels"],
     ["half a character", "cut \ud83d", "cut between characters"],
     ["half a character in a block", [{ type: "text", text: "\udca9 cut" }], "cut between characters"],
     ["not content", { text: "x" }, "neither"],

@@ -79,7 +79,7 @@ describe("what a tool gives", () => {
         )
       )
       failed(bytes, /neither text nor a list of content blocks/)
-      failed(round, /JSON cannot hold/)
+      failed(round, /nested too deeply/)
       failed(big, /JSON cannot hold/)
       failed(object, /neither text nor/)
       failed(promise, /returned no Effect/)
