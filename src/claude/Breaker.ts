@@ -20,6 +20,8 @@ export interface Guard {
     model: string,
     options: CallOptions | undefined
   ) => Effect.Effect<A, ClaudeError, R>
+  /** Model families upstream failed for repeatedly, with no success since. */
+  readonly failing: Effect.Effect<ReadonlyArray<string>>
 }
 
 const families = ["fable", "mythos", "opus", "sonnet", "haiku"]
@@ -147,7 +149,13 @@ export const makeGuard = Effect.fnUntraced(function* (
   const isCalm = (key: string, breaker: CircuitBreaker.CircuitBreaker) =>
     Effect.map(Effect.option(breaker.state(key)), (state) => state._tag === "None" || state.value._tag === "Closed")
 
+  const isFailing = (family: string) =>
+    troubled.has(`upstream:${family}`)
+      ? Effect.map(isCalm(`upstream:${family}`, upstream), (calm) => !calm)
+      : Effect.succeed(false)
+
   return {
+    failing: Effect.filter([...families, "other"], isFailing),
     run: (attempt, model, callOptions) => {
       const family = familyOf(model)
       if (troubled.size === 0) return untroubled(attempt, family, () => payerOf(callOptions))

@@ -79,6 +79,8 @@ export interface ClaudeService {
   readonly countTokens: (request: CountTokensRequest, options?: CallOptions) => Effect.Effect<number, ClaudeError>
   /** Passes any other request on and its answer back, whatever its status; one attempt. Missing where there is no API. */
   readonly relay?: ((call: RelayCall) => Effect.Effect<Relayed, ClaudeError>) | undefined
+  /** Model families upstream failed for repeatedly, with no success since. Missing where nothing watches for it. */
+  readonly failing?: Effect.Effect<ReadonlyArray<string>> | undefined
   /** "anthropic", "simulator" or "recorded": for health and logs. */
   readonly kind: string
 }

@@ -169,6 +169,7 @@ export const makeRetrying = Effect.fnUntraced(function* (
   return {
     kind: inner.kind,
     relay: inner.relay,
+    failing: guard.failing,
     send: (request, options) =>
       repeat((onward) => guard.run(inner.send(request, onward), request.model, options), options),
     countTokens: (request, options) =>

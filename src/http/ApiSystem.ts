@@ -32,7 +32,7 @@ export class ApiSystem extends HttpApiGroup.make("system", { topLevel: true })
   .add(
     HttpApiEndpoint.get("health", "/health", { success: [Healthy, Unhealthy] }).annotate(
       OpenApi.Description,
-      "Open to everyone. 503 when the database does not answer."
+      "Open to everyone. 503 when the database does not answer; an upstream that fails shows in its check only."
     )
   )
   .annotate(OpenApi.Title, "System") {}

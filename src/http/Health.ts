@@ -38,11 +38,13 @@ export const layer = HttpApiBuilder.group(
     const [database, limiter, claude] = yield* Effect.all([Database, TokenRateLimiter, Claude])
     const started = yield* Clock.currentTimeMillis
     const redis = { status: "off" as const, detail: "in-process" }
-    const upstream = ok(claude.kind)
+    const checkUpstream = Effect.map(claude.failing ?? Effect.succeed([]), (families) =>
+      families.length === 0 ? ok(claude.kind) : failed(`${claude.kind}: fails for ${families.join(", ")}`)
+    )
 
     const health = Effect.gen(function* () {
-      const [storage, rateLimiter, now] = yield* Effect.all(
-        [checkDatabase(database), limiterUse(limiter), Clock.currentTimeMillis],
+      const [storage, upstream, rateLimiter, now] = yield* Effect.all(
+        [checkDatabase(database), checkUpstream, limiterUse(limiter), Clock.currentTimeMillis],
         { concurrency: "unbounded" }
       )
       const uptimeSeconds = (now - started) / 1000

@@ -246,6 +246,7 @@ describe("Claude.layerRetrying, circuit", () => {
   const breaker = { failures: 3, openFor: "10 seconds", probeFor: "15 seconds" } as const
   const once = { maxAttempts: 1, breaker, patience: 0 }
   const fail = (n: number) => inject(...Array.from({ length: n }, () => Fault.serverError))
+  const failing = Claude.use((claude) => claude.failing ?? Effect.succeed([]))
   const tagNow = Effect.map(Effect.result(send(ask("x"))), (result) =>
     result._tag === "Failure" ? result.failure.reason._tag : "answered"
   )
@@ -253,7 +254,9 @@ describe("Claude.layerRetrying, circuit", () => {
   it.effect("opens after failures in a row, lets one probe through, and closes when it succeeds", () =>
     Effect.gen(function* () {
       yield* fail(3)
+      assert.deepStrictEqual(yield* failing, [])
       for (let n = 0; n < 3; n++) assert.strictEqual(yield* tagNow, "ServerFault")
+      assert.deepStrictEqual(yield* failing, ["sonnet"])
       const { reason } = yield* Effect.flip(send(ask("x")))
       assert.deepStrictEqual(reason._tag === "CircuitOpen" && [reason.retryAfterMillis, reason.because], [
         10_000,
@@ -267,7 +270,9 @@ describe("Claude.layerRetrying, circuit", () => {
       assert.strictEqual(yield* tagNow, "ServerFault")
       assert.strictEqual(yield* tagNow, "CircuitOpen")
       yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(yield* failing, ["sonnet"])
       assert.strictEqual(yield* tagNow, "answered")
+      assert.deepStrictEqual(yield* failing, [])
       assert.strictEqual(yield* tagNow, "answered")
     }).pipe(Effect.provide(retrying(once)))
   )

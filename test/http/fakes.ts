@@ -261,6 +261,8 @@ export const server = (
     readonly onSend?: (options: SendOptions) => void
     readonly settings?: SettingsOverrides
     readonly database?: Layer.Layer<Database>
+    /** Model families that upstream fails for. */
+    readonly failing?: ReadonlyArray<string>
   } = {}
 ) =>
   serve.pipe(
@@ -280,6 +282,6 @@ export const server = (
     Layer.provide(options.database ?? database()),
     Layer.provide([Layer.mock(Governor, {}), StatelessContexts.layerOff]),
     Layer.provideMerge(Tokens.layerMemory),
-    Layer.provide(Layer.mock(Claude, { kind: "simulator" })),
+    Layer.provide(Layer.mock(Claude, { kind: "simulator", failing: Effect.succeed(options.failing ?? []) })),
     Layer.provide(Settings.layerWith(options.settings ?? {}))
   )

@@ -21,6 +21,17 @@ describe("health", () => {
     }).pipe(Effect.provide(server({ database: database(Effect.fail(down)) })))
   )
 
+  it.effect("names the models that upstream fails for, and stays 200: another start would not help", () =>
+    Effect.gen(function* () {
+      const answer = yield* call("GET", "/health")
+      assert.strictEqual(answer.status, 200)
+      assert.deepStrictEqual(json(answer).checks.upstream, {
+        status: "failed",
+        detail: "simulator: fails for opus, haiku"
+      })
+    }).pipe(Effect.provide(server({ failing: ["opus", "haiku"] })))
+  )
+
   it.effect("is 503 when the database does not answer in two seconds", () =>
     Effect.gen(function* () {
       const asked = yield* Effect.forkChild(call("GET", "/health"))
