@@ -1,6 +1,6 @@
 import { hash } from "node:crypto"
 import { type NanoUsd, nanoUsd, sum, zero } from "../domain/Money.ts"
-import { zero as noUsage, promptTokens, type Usage } from "../domain/Usage.ts"
+import { countOf, zero as noUsage, promptTokens, type Usage } from "../domain/Usage.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import type { Subject } from "./Budgets.ts"
 import type { Day } from "./Days.ts"
@@ -26,11 +26,11 @@ export const clean = (text: string): string => {
 const whole = (n: number): number => (n > 0 ? Math.min(Math.round(n), Number.MAX_SAFE_INTEGER) : 0)
 
 const wholeUsage = (usage: Usage): Usage => ({
-  input: whole(usage.input),
-  cacheWrite5m: whole(usage.cacheWrite5m),
-  cacheWrite1h: whole(usage.cacheWrite1h),
-  cacheRead: whole(usage.cacheRead),
-  output: whole(usage.output)
+  input: countOf(usage.input),
+  cacheWrite5m: countOf(usage.cacheWrite5m),
+  cacheWrite1h: countOf(usage.cacheWrite1h),
+  cacheRead: countOf(usage.cacheRead),
+  output: countOf(usage.output)
 })
 
 export interface Moment {
@@ -56,12 +56,12 @@ export const makeEntries = (catalog: ModelCatalog["Service"]) => {
     part: 0,
     at: whole(at),
     day: day.name,
-    rawTokens: whole(request.rawTokens)
+    rawTokens: countOf(request.rawTokens)
   })
 
   const savedOf = (request: CostSettle, usage: Usage, cost: NanoUsd): Saved => {
     const model = catalog.get(request.model)
-    const kept = whole(request.rawTokens) - promptTokens(usage)
+    const kept = countOf(request.rawTokens) - promptTokens(usage)
     const reads = catalog.price(model, { ...noUsage, cacheRead: Math.abs(kept) })
     const asked = request.requestedModel === undefined ? undefined : catalog.get(request.requestedModel)
     const { geo, speed } = request

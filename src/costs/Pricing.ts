@@ -1,7 +1,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { ApiUsage } from "../domain/MessagesRequest.ts"
 import { type NanoUsd, nanoUsd, sum } from "../domain/Money.ts"
-import { add, fromApi, type Usage } from "../domain/Usage.ts"
+import { add, countOf, fromApi, type Usage } from "../domain/Usage.ts"
 import type { ModelCatalog } from "../models/ModelCatalog.ts"
 import type { CostSettle } from "./Records.ts"
 
@@ -25,6 +25,8 @@ type Billed = Pick<CostSettle, "apiUsage" | "geo" | "model" | "partial" | "speed
 
 /** 10 USD per 1,000. */
 const webSearchNanoUsd = 10_000_000
+/** No answer is made with more. */
+const maxSearches = 1_000_000
 
 interface Iteration extends ApiUsage {
   readonly type: string
@@ -36,25 +38,23 @@ const isIteration = (u: unknown): u is Iteration =>
 
 const text = (u: unknown): string | undefined => (typeof u === "string" ? u : undefined)
 
-const count = (u: unknown): number => (typeof u === "number" && Number.isSafeInteger(u) && u > 0 ? u : 0)
-
 const webSearchesOf = (usage: ApiUsage | undefined): number => {
   const tools = usage?.server_tool_use
   return typeof tools === "object" && tools !== null && "web_search_requests" in tools
-    ? count(tools.web_search_requests)
+    ? Math.min(maxSearches, countOf(tools.web_search_requests))
     : 0
 }
 
 const counters = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"] as const
 
 const addsUpTo = (top: ApiUsage, parts: ReadonlyArray<Iteration>): boolean =>
-  counters.every((field) => parts.reduce((total, part) => total + count(part[field]), 0) === count(top[field]))
+  counters.every((field) => parts.reduce((total, part) => total + countOf(part[field]), 0) === countOf(top[field]))
 
 /** A model that declined before it said anything is listed when another took over, and is free. */
 const isDeclined = (parts: ReadonlyArray<Iteration>) => {
   const served = parts.find(({ type }) => type === "fallback_message")
   return (part: Iteration): boolean =>
-    served !== undefined && part.type === "message" && part.model !== served.model && count(part.output_tokens) === 0
+    served !== undefined && part.type === "message" && part.model !== served.model && countOf(part.output_tokens) === 0
 }
 
 /**

@@ -37,20 +37,28 @@ export const add = (a: Usage, b: Usage): Usage => ({
   output: a.output + b.output
 })
 
+/** Tokens. No request has more of a kind, and a hundred thousand of them still add up exactly. */
+const most = 1_000_000_000
+
+/** A count of tokens, whatever was written in its place: one number that is none would spoil every sum it is added to. */
+export const countOf = (written: unknown): number =>
+  typeof written === "number" && written > 0 ? Math.min(most, Math.round(written)) : 0
+
 /**
  * The wire's `usage` by kind. 1-hour writes are `cache_creation.ephemeral_1h_input_tokens`; the rest of
- * `cache_creation_input_tokens` (of the split's sum, where that is missing) is 5-minute. Missing or null counts are zero.
+ * `cache_creation_input_tokens` (of the split's sum, where that is missing) is 5-minute. What is no count is zero.
  */
 export const fromApi = (u: ApiUsage): Usage => {
-  const oneHourSplit = u.cache_creation?.ephemeral_1h_input_tokens ?? 0
-  const created = u.cache_creation_input_tokens ?? oneHourSplit + (u.cache_creation?.ephemeral_5m_input_tokens ?? 0)
+  const oneHourSplit = countOf(u.cache_creation?.ephemeral_1h_input_tokens)
+  const fiveMinuteSplit = countOf(u.cache_creation?.ephemeral_5m_input_tokens)
+  const created = countOf(u.cache_creation_input_tokens ?? oneHourSplit + fiveMinuteSplit)
   const oneHour = Math.min(created, oneHourSplit)
   return {
-    input: u.input_tokens ?? 0,
+    input: countOf(u.input_tokens),
     cacheWrite5m: created - oneHour,
     cacheWrite1h: oneHour,
-    cacheRead: u.cache_read_input_tokens ?? 0,
-    output: u.output_tokens ?? 0
+    cacheRead: countOf(u.cache_read_input_tokens),
+    output: countOf(u.output_tokens)
   }
 }
 

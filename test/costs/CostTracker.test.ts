@@ -110,6 +110,23 @@ describe("reserve, settle, release", () => {
       assert.strictEqual(byAgent[0]?.key, "\ufffd")
     }).pipe(tracker())
   )
+
+  it.effect("amounts beyond all measure are booked, and leave nothing held", () =>
+    Effect.gen(function* () {
+      const costs = yield* CostTracker
+      for (const [id, input, searches] of [
+        ["tokens", 1e18, 0],
+        ["searches", 5, 1e15]
+      ] as const) {
+        yield* costs.reserve(reserving(id, 1))
+        const apiUsage = { input_tokens: input, server_tool_use: { web_search_requests: searches } }
+        const usage = { input, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, output: 0 }
+        const cost = yield* costs.settle({ ...settling(id, 0), usage, apiUsage, rawTokens: input })
+        assert.isAbove(cost, fromUsd(1_000))
+      }
+      assert.strictEqual((yield* costs.state).reservedNanoUsd, 0)
+    }).pipe(tracker())
+  )
 })
 
 describe("the daily budget", () => {

@@ -34,6 +34,22 @@ describe("Usage.fromApi", () => {
     )
   })
 
+  it("what is no count is zero, and no count is beyond all measure: one would spoil every sum it is added to", () => {
+    for (const odd of ["12", "x", -5, Number.NaN, {}, [], true]) {
+      const written = JSON.parse(JSON.stringify({ u: odd })).u as never
+      const usage = fromApi({
+        input_tokens: written,
+        output_tokens: written,
+        cache_creation_input_tokens: written,
+        cache_read_input_tokens: written,
+        cache_creation: { ephemeral_1h_input_tokens: written, ephemeral_5m_input_tokens: written }
+      })
+      assert.deepStrictEqual(usage, zero)
+    }
+    assert.deepStrictEqual(fromApi({ cache_creation: "x" as never }), zero)
+    assert.deepStrictEqual(fromApi({ input_tokens: 1.6, output_tokens: 1e18 }), { ...zero, input: 2, output: 1e9 })
+  })
+
   it("is never negative when the split exceeds the sum", () => {
     const usage = fromApi({ cache_creation_input_tokens: 10, cache_creation: { ephemeral_1h_input_tokens: 40 } })
     assert.deepStrictEqual([usage.cacheWrite5m, usage.cacheWrite1h], [0, 10])
