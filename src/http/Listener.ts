@@ -1,4 +1,11 @@
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server } from "node:http"
+
+/**
+ * Only the live feed leaves HTTP. Other offers to are declined by answering as usual: clients of Java make one (`h2c`) with
+ * every request, whose body would be lost with it.
+ */
+const leavesHttp = ({ headers, url = "" }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === "websocket" && /^\/ws(?:[/?]|$)/i.test(url)
 
 /**
  * Node's HTTP server, with limits on how long a client may take to ask and how much it may say before its body. How long
@@ -15,7 +22,8 @@ export const listener = (): Server => {
     // A request that waits for its answer is silent; probes keep routers on the way from forgetting it.
     keepAlive: true,
     keepAliveInitialDelay: 15_000,
-    maxHeaderSize: 64 * 1024
+    maxHeaderSize: 64 * 1024,
+    shouldUpgradeCallback: leavesHttp
   })
   server.maxHeadersCount = 200
   // Closing takes care of connections that are idle then; one that becomes idle later would hold the drain for the

@@ -18,6 +18,33 @@ describe("the listener", () => {
     server.close()
   })
 
+  it.live("declines an offer to speak HTTP/2 by answering, body and all, and goes on", () =>
+    Effect.gen(function* () {
+      const body = `{"model":"claude-sonnet-5-5","max_tokens":0}`
+      const offer = `connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAA\r\n`
+      const request = `POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\n${offer}content-length: ${body.length}\r\n\r\n${body}`
+      const server = listener()
+      server.on("upgrade", (_request, socket) => socket.destroy())
+      server.on("request", (incoming, response) => incoming.pipe(response))
+      yield* Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
+      const bound = server.address()
+      const answers = yield* Effect.callback<string>((resume) => {
+        let read = ""
+        const socket = connect(typeof bound === "object" && bound !== null ? bound.port : 0, "127.0.0.1")
+        socket.on("data", (chunk) => {
+          read += chunk
+          const answered = read.split("\r\n0\r\n\r\n").length - 1
+          if (answered === 2) socket.end()
+          else if (answered === 1) socket.write(request)
+        })
+        socket.on("close", () => resume(Effect.succeed(read)))
+        socket.write(request)
+      })
+      server.close()
+      assert.strictEqual(answers.split(body).length, 3, "both are answered")
+    })
+  )
+
   it.live("refuses headers without end, and keeps serving others", () =>
     Effect.gen(function* () {
       const url = yield* HttpServer.addressFormattedWith((address) => Effect.succeed(address))

@@ -13,6 +13,19 @@ const seqs = (received: ReadonlyArray<{ readonly seq?: number; readonly event?: 
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n)
 
+/** What the server answers to a `GET /ws` with these headers, until it closes the connection. */
+const rawly = ({ port }: URL, headers: Readonly<Record<string, string>>) =>
+  Effect.callback<string>((resume) => {
+    const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers }).map(([name, value]) => `${name}: ${value}`)
+    let read = ""
+    const socket = net.connect(Number(port), "127.0.0.1")
+    socket.on("data", (chunk) => {
+      read += chunk
+    })
+    socket.on("close", () => resume(Effect.succeed(read)))
+    socket.write(`GET /ws HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`)
+  })
+
 describe("GET /ws", () => {
   it.live("tells what happens, in order, with its number and its time, after a heartbeat", () =>
     Effect.gen(function* () {
@@ -62,6 +75,9 @@ describe("GET /ws", () => {
       const plain = yield* call("GET", "/ws", { headers: { authorization: "Bearer s3cret" } })
       assert.strictEqual(plain.status, 400)
       assert.include(json(plain).detail, "/api/events")
+      const upgrade = { connection: "Upgrade", upgrade: "websocket", origin: "https://evil.example" }
+      assert.include(yield* rawly(new URL(yield* address), upgrade), "403 Forbidden\r\n")
+      assert.match(yield* rawly(new URL(yield* address), upgrade), /\r\nconnection: close\r\n/i)
       const refused = yield* Effect.flip(connect(`${yield* address}/ws?since=-1`))
       assert.match(refused.message, /closed/)
     }).pipe(Effect.provide(server({ settings: { adminToken: Option.some(Redacted.make("s3cret")) } })), Effect.scoped)

@@ -97,6 +97,12 @@ const listen = Effect.fnUntraced(function* (feed: Feed["Service"], request: Requ
   return HttpServerResponse.empty()
 })
 
+/** A connection that was to leave HTTP takes no further request; its client is told. */
+const refused = (request: Request) => (problem: HttpServerRespondable.Respondable) =>
+  Effect.map(HttpServerRespondable.toResponse(problem), (response) =>
+    isUpgrade(request) ? HttpServerResponse.setHeader(response, "connection", "close") : response
+  )
+
 /** `GET /ws`: every event as a text frame. */
 export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
@@ -106,10 +112,10 @@ export const layer = HttpRouter.use(
       listen(feed, request).pipe(
         Effect.provideService(Settings, settings),
         Effect.catchTags({
-          Forbidden: HttpServerRespondable.toResponse,
-          InvalidRequest: HttpServerRespondable.toResponse,
-          TooManyListeners: HttpServerRespondable.toResponse,
-          Unauthorized: HttpServerRespondable.toResponse
+          Forbidden: refused(request),
+          InvalidRequest: refused(request),
+          TooManyListeners: refused(request),
+          Unauthorized: refused(request)
         })
       )
     )
