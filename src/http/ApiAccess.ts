@@ -1,6 +1,6 @@
 import { Context } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
-import type { Grant } from "../access/Tokens.ts"
+import type { Grant } from "../access/Grant.ts"
 import { Forbidden, Unauthorized } from "./Problem.ts"
 
 /** Who asks: an administrator, a tenant by its token, or a local process (every tenant). */
