@@ -39,6 +39,15 @@ export interface ChartOptions {
   readonly Plot: typeof uPlot
 }
 
+/** Where a value has no neighbours: no line leads there, and none should over times when nothing was measured. */
+const lonely = (values: uPlot.AlignedData[number]): Array<number> => {
+  const alone: Array<number> = []
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] != null && values[i - 1] == null && values[i + 1] == null) alone.push(i)
+  }
+  return alone
+}
+
 const seriesOf = (root: Element, line: Line, Plot: typeof uPlot): uPlot.Series => {
   const colour = css(root, line.tone)
   const bars = line.bars === true ? Plot.paths.bars?.({ size: [0.7, 40], radius: 0.2 }) : undefined
@@ -46,8 +55,7 @@ const seriesOf = (root: Element, line: Line, Plot: typeof uPlot): uPlot.Series =
     label: line.label,
     stroke: colour,
     width: line.bars === true ? 0 : 1.75,
-    points: { show: false },
-    spanGaps: true,
+    points: { show: true, size: 4, width: 0, fill: colour, filter: (plot, index) => lonely(plot.data[index] ?? []) },
     ...(line.dashed === true ? { dash: [6, 5] } : {}),
     ...(line.fill === true ? { fill: faint(colour, 0.14) } : {}),
     ...(bars === undefined ? {} : { paths: bars, fill: colour })

@@ -61,6 +61,6 @@ export const healthy = ({ contextWindows, raw, reduction, sent }: TokenMetrics):
 }
 
 export const saved = (costs: CostMetrics, cache: CacheMetrics, tokens: TokenMetrics): Verdict => {
-  const detail = `${share(cache.hitRate)} answered from the cache, ${share(Math.max(0, tokens.reduction))} of prompt tokens not sent.`
+  const detail = `${usd(costs.today.saved.usd)} of it today. ${share(cache.hitRate)} answered from the cache, ${share(Math.max(0, tokens.reduction))} of prompt tokens not sent.`
   return { tone: costs.saved.nanoUsd > 0 ? "good" : "quiet", answer: usd(costs.saved.usd), detail }
 }
