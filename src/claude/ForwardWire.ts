@@ -40,6 +40,13 @@ const credentials = (
     : { "x-api-key": key }
 }
 
+/** A body that is written anew is plain, however the one that came was compressed. */
+const headersFor = ({ headers }: WireCall, body: Forward["body"]): WireCall["headers"] => {
+  if (body !== undefined) return headers
+  const { "content-encoding": _, ...plain } = headers
+  return plain
+}
+
 const encoded = ({ headers }: Exchange): boolean => (headers["content-encoding"] ?? "identity") !== "identity"
 
 const unreadable = ({ headers }: Exchange): ClaudeError =>
@@ -120,7 +127,7 @@ export const makeForwardWire = Effect.fnUntraced(function* (
       method: "POST",
       path: call.path,
       query,
-      headers: call.headers,
+      headers: headersFor(call, body),
       body: body ?? JSON.stringify(call.body),
       credentials: credentials({ apiKey: call.apiKey, scheme }, options.apiKey),
       answerMillis: call.answerMillis

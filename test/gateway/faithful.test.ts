@@ -212,6 +212,16 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
         assert.strictEqual(answer.headers.get("x-sluice-model"), sent.model)
       })
     )
+
+    it.effect("is plain again, though it came compressed", () =>
+      Effect.gen(function* () {
+        const asked = gzipSync(JSON.stringify(body({ model: "claude-opus-5-5" })))
+        yield* post(asked, { "content-encoding": "gzip", "x-sluice-task": "classification" })
+        const sent = yield* last
+        assert.notStrictEqual(JSON.parse(sent.body.toString()).model, "claude-opus-5-5")
+        assert.isUndefined(sent.headers["content-encoding"])
+      })
+    )
   })
 
   it.layer(tapped())("other routes", (it) => {
