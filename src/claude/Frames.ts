@@ -22,14 +22,21 @@ const endWithCr = (bytes: Buffer, start: number): number => {
   let lineStart = start
   for (let at = start; at < bytes.length; at++) {
     if (bytes[at] !== lf && bytes[at] !== cr) continue
-    // A CR at the very end may still get its LF.
-    if (bytes[at] === cr && at + 1 === bytes.length) return -1
+    // A CR at the very end may still get its LF, which then begins the next frame: nothing is waited for.
     const next = bytes[at] === cr && bytes[at + 1] === lf ? at + 2 : at + 1
     if (at === lineStart) return next
     lineStart = next
     at = next - 1
   }
   return -1
+}
+
+/** Whether a frame can end in `fresh`, which follows `last`. */
+const mayEnd = (last: Buffer, fresh: Buffer): boolean => {
+  const before = last.at(-1)
+  return (
+    before === cr || (before === lf && fresh[0] === lf) || fresh.includes("\n\n", 0, "latin1") || fresh.includes(cr)
+  )
 }
 
 const withCr = (bytes: Buffer): ReadonlyArray<Frame> => {
@@ -70,10 +77,13 @@ const usualData = (text: string): string | undefined => {
 
 const usualName = (text: string): string => text.slice(name.length, text.indexOf("\n"))
 
+/** A stream may begin with a byte order mark. */
+const withoutMark = (text: string): string => (text.startsWith("\ufeff") ? text.slice(1) : text)
+
 /** A comment keeps a connection alive, as `ping` does: it is passed on as one, in its own bytes. */
 const single = (text: string): StreamEvent => {
   const found = usualData(text)
-  return found === undefined ? (parseFrame(text) ?? { type: "ping" }) : eventOf(usualName(text), found)
+  return found === undefined ? (parseFrame(withoutMark(text)) ?? { type: "ping" }) : eventOf(usualName(text), found)
 }
 
 const isEvent = (value: unknown): value is StreamEvent =>
@@ -106,14 +116,19 @@ const eventsOf = (frames: ReadonlyArray<Frame>): ReadonlyArray<StreamEvent> => {
  * were pushed. For passing a stream on while reading it. An event without its blank line is dropped.
  */
 export const frameParser = (): FrameParser => {
-  let pending: Buffer | undefined
+  let pending: Array<Buffer> = []
   return {
     push: (chunk) => {
       const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-      const bytes: Buffer = pending === undefined ? fresh : Buffer.concat([pending, fresh])
+      if (fresh.length === 0) return []
+      const last = pending.at(-1)
+      pending.push(fresh)
+      // A frame may be many megabytes: it is put together once, when it ends.
+      if (last !== undefined && !mayEnd(last, fresh)) return []
+      const bytes: Buffer = last === undefined ? fresh : Buffer.concat(pending)
       const frames = bytes.includes(cr) ? withCr(bytes) : ordinary(bytes)
       const taken = frames.reduce((sum, frame) => sum + frame.bytes.length, 0)
-      pending = taken === bytes.length ? undefined : bytes.subarray(taken)
+      pending = taken === bytes.length ? [] : [bytes.subarray(taken)]
       return eventsOf(frames)
     }
   }

@@ -47,7 +47,7 @@ export const parseFrame = (frame: string): StreamEvent | undefined => {
  */
 export const sseParser = (): SseParser => {
   const decoder = new TextDecoder()
-  let pending = ""
+  let pending: Array<string> = []
   let afterCr = false
   const normalise = (text: string): string => {
     if (!afterCr && !text.includes("\r")) return text
@@ -58,18 +58,20 @@ export const sseParser = (): SseParser => {
   return {
     push: (bytes) => {
       const fresh = normalise(decoder.decode(bytes, { stream: true }))
-      pending += fresh
-      // Only what is new, and the character before it, can complete a frame.
-      let at = pending.indexOf("\n\n", Math.max(0, pending.length - fresh.length - 1))
-      if (at < 0) return []
+      if (fresh === "") return []
+      // Only what is new, and the character before it, can complete a frame; a long one is put together once.
+      const ends = fresh.includes("\n\n") || (fresh.startsWith("\n") && pending.at(-1)?.endsWith("\n") === true)
+      pending.push(fresh)
+      if (!ends) return []
+      const text = pending.join("")
       const events: Array<StreamEvent> = []
       let start = 0
-      for (; at >= 0; at = pending.indexOf("\n\n", start)) {
-        const event = at > start ? parseFrame(pending.slice(start, at)) : undefined
+      for (let at = text.indexOf("\n\n"); at >= 0; at = text.indexOf("\n\n", start)) {
+        const event = at > start ? parseFrame(text.slice(start, at)) : undefined
         if (event !== undefined) events.push(event)
         start = at + 2
       }
-      pending = pending.slice(start)
+      pending = start < text.length ? [text.slice(start)] : []
       return events
     }
   }
