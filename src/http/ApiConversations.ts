@@ -62,6 +62,7 @@ const LastSummary = Schema.Struct({
 /** What would be sent now, and why: the entries say what each part covers. Looking changes nothing. */
 export const ContextView = Schema.Struct({
   conversation: Schema.String,
+  title: Schema.NullOr(Schema.String),
   model: Schema.String,
   limit: Schema.Finite.annotate({ description: "MAX_CONTEXT_TOKENS" }),
   estimatedTokens: Schema.Finite.annotate({ description: "tokens of the request, by estimate" }),

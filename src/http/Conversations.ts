@@ -43,6 +43,7 @@ const optionsFor = ({ grant }: Visitor, { agent, model, priority }: Asked): Send
 
 interface Looked {
   readonly conversation: string
+  readonly title: string | null
   readonly model: string
   /** MAX_CONTEXT_TOKENS. */
   readonly limit: number
@@ -51,8 +52,9 @@ interface Looked {
   readonly pins: ReadonlyArray<number>
 }
 
-const view = ({ context, conversation, lastSummary, limit, model, pins }: Looked) => ({
+const view = ({ context, conversation, lastSummary, limit, model, pins, title }: Looked) => ({
   conversation,
+  title,
   model,
   limit,
   estimatedTokens: context.estimatedTokens,
@@ -119,6 +121,7 @@ const make = Effect.gen(function* () {
     const model = conversation.model ?? settings.orchestratorModel
     return view({
       conversation: id,
+      title: conversation.title,
       model,
       limit: settings.maxContextTokens,
       context: yield* context.preview(id, orchestrator.shell(model)),

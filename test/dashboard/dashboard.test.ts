@@ -115,6 +115,7 @@ describe.skipIf(missing)(`the dashboard in a browser${missing ? " (no Chromium h
 
     const page = await open("#/context", {}, adminToken)
     await page.getByRole("link", { name: "A talk" }).click()
+    await page.getByRole("heading", { name: "A talk", level: 1 }).waitFor()
     const context = await api(`/api/conversations/${conversation}/context`)
     const shown = await textOf(page, '[data-figure="sent"]')
     assert.equal(shown.replaceAll(",", ""), String(context.estimatedTokens))

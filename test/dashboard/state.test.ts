@@ -1,5 +1,6 @@
 import { assert, describe, it } from "vitest"
 import type { Alert, CostMetrics, Frame, TokenMetrics, UsageEvent } from "../../src/dashboard/api/types.ts"
+import { evident } from "../../src/dashboard/state/alerts.ts"
 import { historyOf } from "../../src/dashboard/state/context.ts"
 import { emptyTail, extended } from "../../src/dashboard/state/tail.ts"
 import { broke, limited } from "../../src/dashboard/state/verdicts.ts"
@@ -63,6 +64,12 @@ describe("verdicts", () => {
   it("no budget counts as safe while one refuses requests for what is in flight", () => {
     assert.strictEqual(broke(costs, []).answer, "No")
     assert.deepStrictEqual(broke(costs, [refusing]), { tone: "bad", answer: "Refusing", detail: "No room." })
+  })
+
+  it("a budget is advised only where there is none", () => {
+    const above = { ...costs, percent: 120 }
+    assert.notInclude(evident(undefined, above)[0]?.message, "Set a budget")
+    assert.include(evident(undefined, { ...above, budget: null })[0]?.message, "Set a budget")
   })
 
   it("the nearest of the minute's limits decides", () => {

@@ -42,6 +42,7 @@ layer(server())("conversations", (it) => {
   it.effect("shows what would be sent, and why", () =>
     Effect.gen(function* () {
       const body = json(yield* call("GET", "/api/conversations/c1/context"))
+      assert.strictEqual(body.title, null)
       assert.deepInclude(body, {
         model: "claude-sonnet-5-5",
         limit: 50_000,
