@@ -6,9 +6,18 @@ export interface Member {
   position: number
 }
 
+export interface BroadcastOptions {
+  /** How much is kept, as `weigh` counts it. */
+  readonly bound: number
+  /** What one event counts; each counts 1 by default. */
+  readonly weigh?: ((event: unknown) => number) | undefined
+}
+
+const one = (): number => 1
+
 /**
- * One stream, heard by all its members from the first event on, each in its own time. It keeps at most about `bound`
- * events: beyond that `onFull` is called, and what every member has taken is dropped before more is taken in.
+ * One stream, heard by all its members from the first event on, each in its own time. It keeps about `bound` at most:
+ * beyond that `onFull` is called, and what every member has taken is dropped before more is taken in.
  */
 export class Broadcast<H, A, E> {
   readonly head = Deferred.makeUnsafe<H, E>()
@@ -16,14 +25,17 @@ export class Broadcast<H, A, E> {
   fiber: Fiber.Fiber<void> | undefined
   private log: Array<A> = []
   private dropped = 0
+  private weight = 0
   private ended: Exit.Exit<void, E> | undefined
   private readonly hungry = new Set<() => void>()
   private roomMade: (() => void) | undefined
   private readonly bound: number
+  private readonly weigh: (event: unknown) => number
   private readonly onFull: () => void
 
-  constructor(bound: number, onFull: () => void) {
+  constructor({ bound, weigh = one }: BroadcastOptions, onFull: () => void) {
     this.bound = bound
+    this.weigh = weigh
     this.onFull = onFull
   }
 
@@ -40,10 +52,13 @@ export class Broadcast<H, A, E> {
     return this.members.size === 0
   }
 
-  /** Adds events, and waits while the slowest member is `bound` events behind. */
+  /** Adds events, and waits while the slowest member is `bound` behind. */
   readonly push = (events: ReadonlyArray<A>): Effect.Effect<void> =>
     Effect.suspend(() => {
-      for (const event of events) this.log.push(event)
+      for (const event of events) {
+        this.log.push(event)
+        this.weight += this.weigh(event)
+      }
       this.feed()
       return this.hasRoom() ? Effect.void : this.awaitRoom
     })
@@ -88,13 +103,14 @@ export class Broadcast<H, A, E> {
     })
 
   private hasRoom(): boolean {
-    if (this.log.length < this.bound) return true
+    if (this.weight < this.bound) return true
     this.onFull()
     let slowest = this.dropped + this.log.length
     for (const member of this.members) slowest = Math.min(slowest, member.position)
+    for (let at = 0; at < slowest - this.dropped; at++) this.weight -= this.weigh(this.log[at])
     this.log = this.log.slice(slowest - this.dropped)
     this.dropped = slowest
-    return this.log.length < this.bound
+    return this.weight < this.bound
   }
 
   private readonly awaitRoom: Effect.Effect<void> = Effect.callback((resume) => {

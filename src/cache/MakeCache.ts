@@ -2,6 +2,7 @@ import { Effect, type Scope } from "effect"
 import { makeAnswers } from "./Answers.ts"
 import { makeCacheKey } from "./CacheKey.ts"
 import type { CacheOptions, CacheService } from "./CacheService.ts"
+import { eventBytes } from "./eventBytes.ts"
 import type { SecondTier } from "./SecondTier.ts"
 import { type Coalesced, makeSingleFlight } from "./SingleFlight.ts"
 import { type CoalescedStream, makeStreamFlight, type Opened } from "./StreamFlight.ts"
@@ -11,6 +12,9 @@ export interface CacheParts {
   readonly second?: SecondTier | undefined
   readonly onClear?: ((entries: number) => Effect.Effect<void>) | undefined
 }
+
+/** Of a stream that several may hear, this much is kept for who comes later or reads slowly, in bytes. */
+const keptOfStream = { bound: 4 * 1024 * 1024, weigh: eventBytes }
 
 /** A request that cannot be written down (cycles, bottomless nesting) has no name; upstream will say what is wrong. */
 const nameless = (name: () => string): string => {
@@ -30,7 +34,7 @@ export const makeCache = Effect.fnUntraced(function* ({ onClear, options, second
     coalesced++
   }
   const flights = makeSingleFlight(onFollower)
-  const streams = makeStreamFlight(onFollower)
+  const streams = makeStreamFlight(onFollower, keptOfStream)
   const key: CacheService["key"] = (request, tenant, betas) => nameless(() => cacheKey(request, tenant, betas))
 
   const warm = Effect.fnUntraced(function* (pairs: Parameters<CacheService["warm"]>[0]) {

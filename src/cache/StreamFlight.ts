@@ -1,5 +1,5 @@
 import { Context, Deferred, Effect, Fiber, Scope, Stream } from "effect"
-import { Broadcast } from "./Broadcast.ts"
+import { Broadcast, type BroadcastOptions } from "./Broadcast.ts"
 import type { CoalesceOptions } from "./SingleFlight.ts"
 
 /** What a stream begins with (response headers), and its events. */
@@ -35,10 +35,10 @@ const produce = <H, A, E, R>(broadcast: Broadcast<H, A, E>, open: Effect.Effect<
 
 /**
  * Opens identical streams once. The upstream stream is read in a fiber of its own and all members hear all of it; it is
- * aborted when the last member's scope closes. A stream longer than `bound` events goes on at the pace of its slowest
+ * aborted when the last member's scope closes. A stream longer than `kept.bound` goes on at the pace of its slowest
  * member, and the next identical request opens its own.
  */
-export const makeStreamFlight = (onFollower: () => void, bound = 8192): StreamFlight => {
+export const makeStreamFlight = (onFollower: () => void, kept: BroadcastOptions): StreamFlight => {
   const flights = new Map<string, AnyBroadcast>()
 
   const forget = (key: string, broadcast: AnyBroadcast): void => {
@@ -58,7 +58,7 @@ export const makeStreamFlight = (onFollower: () => void, bound = 8192): StreamFl
       return { broadcast: running, member: running.join(), coalesced: true }
     }
     const end = () => forget(key, anonymous)
-    const broadcast = new Broadcast<H, A, E>(bound, end)
+    const broadcast = new Broadcast<H, A, E>(kept, end)
     const anonymous = broadcast as unknown as AnyBroadcast
     const member = broadcast.join()
     flights.set(key, anonymous)

@@ -122,7 +122,7 @@ describe("a stream longer than the bound", () => {
 
   it.effect("waits for the slowest listener, loses nothing, and takes nobody in any more", () =>
     Effect.gen(function* () {
-      const flights = makeStreamFlight(() => undefined, 10)
+      const flights = makeStreamFlight(() => undefined, { bound: 10 })
       let sent = 0
       const events = Stream.range(1, 1000).pipe(
         Stream.rechunk(1),
@@ -144,7 +144,7 @@ describe("a stream longer than the bound", () => {
 
   it.effect("a stream that is all there at once is heard from its start", () =>
     Effect.gen(function* () {
-      const flights = makeStreamFlight(() => undefined, 10)
+      const flights = makeStreamFlight(() => undefined, { bound: 10 })
       const { events } = yield* flights.run("k", Effect.succeed({ head: 0, events: Stream.range(1, 500) }))
       assert.deepStrictEqual(yield* Stream.runCollect(events), numbers(500))
     })

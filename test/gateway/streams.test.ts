@@ -128,7 +128,7 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("holds upstream up while its client does not read", () =>
+    it.effect.each(["off", "on"])("holds upstream up while its client does not read, with the cache %s", (cache) =>
       Effect.gen(function* () {
         const tap = yield* Wiretap
         const { gateway } = yield* Addresses
@@ -158,7 +158,7 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
         const text = JSON.stringify(body({ stream: true }))
         const socket = connect(Number(port), hostname)
         socket.write(
-          `POST /v1/messages HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\nx-sluice-cache: off\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
+          `POST /v1/messages HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\nx-sluice-cache: ${cache}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
         )
         socket.pause()
         let steady = -1
