@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from "node:http"
+import type { Socket } from "node:net"
 
 /**
  * Only the live feed leaves HTTP. Other offers to are declined by answering as usual: clients of Java make one (`h2c`) with
@@ -6,6 +7,24 @@ import { createServer, type IncomingMessage, type Server } from "node:http"
  */
 const leavesHttp = ({ headers, url = "" }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === "websocket" && /^\/ws(?:[/?]|$)/i.test(url)
+
+/**
+ * Node takes a connection on which nothing was said yet for a busy one. Browsers and load balancers open such in advance:
+ * closing would wait for each until its patience ends.
+ */
+const closeSilentToo = (server: Server): void => {
+  const silent = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    silent.add(socket)
+    socket.once("close", () => silent.delete(socket))
+  })
+  server.on("request", ({ socket }: IncomingMessage) => silent.delete(socket))
+  const closeIdle = server.closeIdleConnections.bind(server)
+  server.closeIdleConnections = () => {
+    closeIdle()
+    for (const socket of silent) if (socket.bytesRead === 0) socket.destroy()
+  }
+}
 
 /**
  * Node's HTTP server, with limits on how long a client may take to ask and how much it may say before its body. How long
@@ -26,6 +45,7 @@ export const listener = (): Server => {
     shouldUpgradeCallback: leavesHttp
   })
   server.maxHeadersCount = 200
+  closeSilentToo(server)
   // Closing takes care of connections that are idle then; one that becomes idle later would hold the drain for the
   // whole keep-alive.
   server.on("request", (_request, response) => {

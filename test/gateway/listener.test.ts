@@ -1,4 +1,4 @@
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -42,6 +42,22 @@ describe("the listener", () => {
       })
       server.close()
       assert.strictEqual(answers.split(body).length, 3, "both are answered")
+    })
+  )
+
+  it.live("is closed at once where a connection was opened and nothing said", () =>
+    Effect.gen(function* () {
+      const server = listener()
+      const opened = Effect.callback<Socket>((resume) => {
+        server.listen(0, "127.0.0.1", () => {
+          const bound = server.address()
+          const socket = connect(typeof bound === "object" && bound !== null ? bound.port : 0, "127.0.0.1")
+          server.once("connection", () => resume(Effect.succeed(socket)))
+        })
+      })
+      const socket = yield* opened
+      yield* Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+      socket.destroy()
     })
   )
 
