@@ -56,6 +56,8 @@ export class Journal {
   private bytes = 0
   private limit = rotateAt
   private torn = false
+  /** Cancellations that could not be written. */
+  private owed = ""
 
   /** Begins the file with what is live already. Throws when it cannot be written. */
   constructor(path: string, live: Live) {
@@ -77,9 +79,12 @@ export class Journal {
     return this.append(rows[0].requestId, { book: rows })
   }
 
-  /** Answers whether there was something to cancel. */
+  /** Answers whether there was something to cancel. Where it cannot be written, it is written before the next line. */
   cancel(requestId: string): boolean {
-    return this.lines.delete(requestId) && this.write(textOf({ cancel: requestId }))
+    if (!this.lines.delete(requestId)) return false
+    this.owed += textOf({ cancel: requestId })
+    this.write("")
+    return true
   }
 
   /** The ledger has it. Needs no line: booking it again after a restart would change nothing. */
@@ -103,8 +108,10 @@ export class Journal {
   private write(text: string): boolean {
     try {
       if (this.bytes > this.limit) this.rotate()
-      writeAll(this.file, this.torn ? `\n${text}` : text)
-      this.bytes += text.length
+      const all = `${this.torn ? "\n" : ""}${this.owed}${text}`
+      writeAll(this.file, all)
+      this.bytes += all.length
+      this.owed = ""
       this.torn = false
       return true
     } catch {
@@ -126,6 +133,8 @@ export class Journal {
     writeFileSync(next, text)
     const file = openSync(next, "a")
     renameSync(next, this.path)
+    // What was cancelled is not in it.
+    this.owed = ""
     this.bytes = 0
     this.limit = Math.max(rotateAt, text.length)
     return file
