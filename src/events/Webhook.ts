@@ -93,10 +93,20 @@ export const deliverAlerts = Effect.fnUntraced(function* (options: WebhookOption
   )
 })
 
+/** A `%` that begins no escape is part of the secret. */
+const unescaped = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** The part after `#` never leaves this process: it is the secret that signs. */
 export const optionsOf = (setting: string): WebhookOptions => {
   const url = new URL(setting)
-  const secret = url.hash === "" ? Option.none() : Option.some(Redacted.make(decodeURIComponent(url.hash.slice(1))))
+  const written = setting.slice(setting.indexOf("#") + 1)
+  const secret = url.hash === "" ? Option.none() : Option.some(Redacted.make(unescaped(written)))
   url.hash = ""
   return { url: url.href, secret }
 }

@@ -96,5 +96,9 @@ describe("the webhook", () => {
     assert.strictEqual(url, "https://hooks.example.com/a?b=c")
     assert.strictEqual(Option.getOrUndefined(Option.map(secret, Redacted.value)), "s ecret")
     assert.isTrue(Option.isNone(optionsOf("https://hooks.example.com/a").secret))
+    for (const plain of ["50%", "é%zz", "a#b"]) {
+      const taken = optionsOf(`https://hooks.example.com/a#${plain}`).secret
+      assert.strictEqual(Option.getOrUndefined(Option.map(taken, Redacted.value)), plain)
+    }
   })
 })
