@@ -13,8 +13,13 @@ const quoted = (text: string): string => `"${text.length}:${text}`
 const isExact = (value: unknown): boolean =>
   typeof value !== "number" || (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))
 
+/** A whole number that JSON could hold and a double cannot: another one may look the same. */
+const isInexact = (value: unknown): boolean =>
+  typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < 1e21
+
 const primitive = (value: unknown): string => {
   if (typeof value === "string") return quoted(value)
+  if (isInexact(value)) throw new RangeError(`${value} may stand for several numbers: nothing can be named after it.`)
   if (!isExact(value)) throw new RangeError(`${value} may have been another number in the text`)
   return typeof value === "bigint" ? value.toString() : (JSON.stringify(value) ?? "null")
 }

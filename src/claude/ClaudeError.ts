@@ -32,10 +32,14 @@ export class Unreachable extends Schema.TaggedClass<Unreachable>()("Unreachable"
 }) {}
 /** No answer in time, or a stream that fell silent. */
 export class TimedOut extends Schema.TaggedClass<TimedOut>()("TimedOut", { afterMillis: Schema.Natural }) {}
-/** A stream that ended without `message_stop`, or an SSE `error` event. */
+/**
+ * A stream that ended without `message_stop`, or an SSE `error` event. `answered` is true when upstream did not break off but
+ * answered with something else than was asked for: it would again, and bill again.
+ */
 export class StreamBroken extends Schema.TaggedClass<StreamBroken>()("StreamBroken", {
   detail: Schema.String,
-  body: Schema.Unknown
+  body: Schema.Unknown,
+  answered: Schema.optionalKey(Schema.Boolean)
 }) {}
 /** The circuit is open after repeated failures, or because the spend limit is reached: nothing was sent. */
 export class CircuitOpen extends Schema.TaggedClass<CircuitOpen>()("CircuitOpen", {

@@ -2,7 +2,7 @@ import { Clock, Effect, type Scope } from "effect"
 import type { AssistantMessage, MessagesRequest } from "../domain/MessagesRequest.ts"
 import type { ClaudeError } from "./ClaudeError.ts"
 import type { CallOptions, ClaudeAnswer, ClaudeService, ClaudeStream, CountTokensRequest } from "./ClaudeService.ts"
-import { broken, guardEvents } from "./EventGuard.ts"
+import { guardEvents, otherwise } from "./EventGuard.ts"
 import { refusal } from "./Refusal.ts"
 import type { Reply, WireCall, WireService } from "./Wire.ts"
 
@@ -62,7 +62,7 @@ export const overWire = (wire: WireService): ClaudeService => {
     const body = request.stream === undefined ? request : withoutStream(request)
     const reply = yield* call({ path: "/v1/messages", body, answerMillis: wholeAnswerMillis(request) }, options)
     if (reply._tag !== "Whole" || !isMessage(reply.body)) {
-      return yield* broken("the answer is not a message", reply._tag === "Whole" ? reply.body : null)
+      return yield* otherwise("the answer is not a message", reply._tag === "Whole" ? reply.body : null)
     }
     return { message: reply.body, status: reply.status, headers: reply.headers }
   }, Effect.scoped)
@@ -73,7 +73,7 @@ export const overWire = (wire: WireService): ClaudeService => {
   ): Effect.fn.Return<ClaudeStream, ClaudeError, Scope.Scope> {
     const body = request.stream === true ? request : { ...request, stream: true }
     const reply = yield* call({ path: "/v1/messages", body, answerMillis: headersMillis }, options)
-    if (reply._tag !== "Events") return yield* broken("the answer is not an event stream", reply.body)
+    if (reply._tag !== "Events") return yield* otherwise("the answer is not an event stream", reply.body)
     return { status: reply.status, headers: reply.headers, events: guardEvents(reply.events) }
   })
 
@@ -85,7 +85,7 @@ export const overWire = (wire: WireService): ClaudeService => {
       { path: "/v1/messages/count_tokens", body: request, answerMillis: headersMillis },
       options
     )
-    if (reply._tag !== "Whole" || !hasTokens(reply.body)) return yield* broken("the answer holds no input_tokens")
+    if (reply._tag !== "Whole" || !hasTokens(reply.body)) return yield* otherwise("the answer holds no input_tokens")
     return reply.body.input_tokens
   }, Effect.scoped)
 

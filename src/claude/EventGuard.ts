@@ -6,6 +6,10 @@ import { errorText } from "./Refusal.ts"
 export const broken = (detail: string, body: unknown = null): ClaudeError =>
   new ClaudeError({ reason: new StreamBroken({ detail, body }) })
 
+/** Upstream answered, but not with what was asked for. */
+export const otherwise = (detail: string, body: unknown = null): ClaudeError =>
+  new ClaudeError({ reason: new StreamBroken({ detail, body, answered: true }) })
+
 /**
  * Passes every event on, known or not, and fails with `StreamBroken` at an `error` event, or when the stream ends
  * before `message_stop`. Events before the failure are passed on first.

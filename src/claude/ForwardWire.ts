@@ -2,7 +2,8 @@ import * as Undici from "@effect/platform-node/Undici"
 import { Array as Arr, Duration, Effect, Redacted, type Scope, Stream } from "effect"
 import type { StreamEvent } from "../domain/MessagesRequest.ts"
 import { withOriginal } from "../domain/Original.ts"
-import { ClaudeError, StreamBroken } from "./ClaudeError.ts"
+import type { ClaudeError } from "./ClaudeError.ts"
+import { otherwise } from "./EventGuard.ts"
 import { type Exchange, exchange } from "./Exchange.ts"
 import { frameParser } from "./Frames.ts"
 import type { SdkOptions } from "./SdkWire.ts"
@@ -50,12 +51,7 @@ const headersFor = ({ headers }: WireCall, body: Forward["body"]): WireCall["hea
 const encoded = ({ headers }: Exchange): boolean => (headers["content-encoding"] ?? "identity") !== "identity"
 
 const unreadable = ({ headers }: Exchange): ClaudeError =>
-  new ClaudeError({
-    reason: new StreamBroken({
-      detail: `it came as ${headers["content-encoding"]}, though it was asked for without compression`,
-      body: null
-    })
-  })
+  otherwise(`it came as ${headers["content-encoding"]}, though it was asked for without compression`)
 
 const isEvents = ({ headers }: Exchange): boolean => headers["content-type"]?.startsWith("text/event-stream") === true
 

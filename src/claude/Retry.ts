@@ -44,7 +44,10 @@ const isTransient = ({ reason }: ClaudeError, patienceMillis: number): boolean =
   if (reason._tag === "RateLimited" && reason.kind === "spend") return false
   const wish = "headers" in reason ? reason.headers["x-should-retry"] : undefined
   if (wish === "true" || wish === "false") return wish === "true"
-  if (reason._tag === "StreamBroken") return transientTypes.has(errorType(reason.body))
+  if (reason._tag === "StreamBroken") {
+    const type = errorType(reason.body)
+    return transientTypes.has(type) && (type !== undefined || reason.answered !== true)
+  }
   return reason._tag !== "Rejected"
 }
 

@@ -1,6 +1,7 @@
 import { HttpServerResponse } from "effect/http"
 import type { TooManyAttempts } from "../../access/Tokens.ts"
 import type { ClaudeError } from "../../claude/ClaudeError.ts"
+import { errorType } from "../../claude/Refusal.ts"
 import type { ContextTooLarge } from "../../context/ContextManager.ts"
 import { originalOf } from "../../domain/Original.ts"
 import type { GovernorError } from "../../governor/Governor.ts"
@@ -57,7 +58,7 @@ const ofUpstream = (error: ClaudeError, requestId: string): Told => {
     const bytes = originalOf(body) ?? (typeof body === "string" ? body : JSON.stringify(body))
     return { status: reason.status, headers: { "request-id": requestId, ...downstream(reason.headers) }, body: bytes }
   }
-  if (reason._tag === "StreamBroken" && reason.body !== null && reason.body !== undefined) {
+  if (reason._tag === "StreamBroken" && errorType(reason.body) !== undefined) {
     return { status: 502, headers: { ...json, "request-id": requestId }, body: JSON.stringify(reason.body) }
   }
   return ofOurs(error, requestId)
@@ -115,7 +116,7 @@ export const failureResponse = (told: Told, sluice: Readonly<Record<string, stri
 
 /** As the last event of a stream whose status is already sent. */
 export const failureFrame = (error: GatewayError, requestId: string): Uint8Array => {
-  if (error._tag === "ClaudeError" && error.reason._tag === "StreamBroken") {
+  if (error._tag === "ClaudeError" && error.reason._tag === "StreamBroken" && error.reason.answered !== true) {
     const original = originalOf(error.reason.body)
     if (original !== undefined) return original
   }

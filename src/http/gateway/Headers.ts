@@ -54,12 +54,16 @@ const stayThere: ReadonlySet<string> = new Set([
   "date"
 ])
 
+/** Who may read an answer in a browser, and what a `x-sluice-` header says, is this gateway's to tell. */
+const remains = (name: string): boolean =>
+  stayThere.has(name) || name.startsWith("x-sluice-") || name.startsWith("access-control-")
+
 /** What of upstream's headers goes to the client. */
 export const downstream = (headers: Readonly<Record<string, string>>): Record<string, string> => {
   const kept: Record<string, string> = {}
   for (const name in headers) {
     const value = headers[name]
-    if (value !== undefined && !stayThere.has(name)) kept[name] = value
+    if (value !== undefined && !remains(name)) kept[name] = value
   }
   return kept
 }

@@ -14,10 +14,14 @@ const tokensOf = ({ usage }: AssistantMessage): number => {
 const savedTokens = (message: AssistantMessage | undefined, cache: Settlement["cache"], leftOut: number): number =>
   message !== undefined && (cache === "hit" || cache === "coalesced") ? tokensOf(message) : leftOut
 
+/** Upstream may take any name for a model; a header takes visible characters only. */
+const inHeader = (model: string): string =>
+  model.slice(0, 200).toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
+
 export const markSettled = (settlement: Settlement, message: AssistantMessage, leftOut: number): Marks => ({
   "x-sluice-request-id": settlement.requestId,
   "x-sluice-cache": settlement.cache,
-  "x-sluice-model": settlement.model,
+  "x-sluice-model": inHeader(settlement.model),
   "x-sluice-queue-ms": String(settlement.queueMillis),
   "x-sluice-cost-nano-usd": String(settlement.costNanoUsd),
   "x-sluice-saved-tokens": String(savedTokens(message, settlement.cache, leftOut))
@@ -31,7 +35,7 @@ export const markConversation = (conversation: string | undefined): Marks =>
 export const markOpened = (stream: GovernedStream, leftOut: number): Marks => ({
   "x-sluice-request-id": stream.requestId,
   "x-sluice-cache": stream.cache,
-  "x-sluice-model": stream.model,
+  "x-sluice-model": inHeader(stream.model),
   "x-sluice-queue-ms": String(stream.queueMillis),
   ...(stream.cache === "hit" ? { "x-sluice-cost-nano-usd": "0" } : {}),
   "x-sluice-saved-tokens": String(savedTokens(stream.answer, stream.cache, leftOut))

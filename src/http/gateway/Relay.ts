@@ -20,6 +20,10 @@ const split = (url: string): { readonly path: string; readonly query: string } =
   return at < 0 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at) }
 }
 
+/** What comes compressed, though nobody asked for it, stays so. */
+const wrapping = ({ "content-encoding": encoding }: Readonly<Record<string, string>>): Record<string, string> =>
+  encoding === undefined ? {} : { "content-encoding": encoding }
+
 /** Routes that cost nothing and have limits of their own: passed on and back as they are, to clients that may come in. */
 export const makeRelay = Effect.fnUntraced(function* (front: Front) {
   const { relay } = yield* Claude
@@ -36,7 +40,12 @@ export const makeRelay = Effect.fnUntraced(function* (front: Front) {
         return HttpServerResponse.uint8Array(answer.body, {
           status: answer.status,
           contentType: answer.headers["content-type"] ?? "application/json",
-          headers: { "request-id": requestId, ...downstream(answer.headers), "x-sluice-request-id": requestId }
+          headers: {
+            "request-id": requestId,
+            ...downstream(answer.headers),
+            ...wrapping(answer.headers),
+            "x-sluice-request-id": requestId
+          }
         })
       })
     )

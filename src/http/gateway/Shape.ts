@@ -18,6 +18,10 @@ const complaint = (body: unknown): string | undefined => {
   for (const field of required) if (!(field in body)) return `${field}: Field required`
   if (typeof body.model !== "string") return "model: Input should be a valid string"
   if (typeof body.max_tokens !== "number") return "max_tokens: Input should be a valid integer"
+  // Upstream might take "true" or 1 for true, and would then bill a stream that nobody here reads as one.
+  if (body.stream !== undefined && body.stream !== null && typeof body.stream !== "boolean") {
+    return "stream: Input should be a valid boolean"
+  }
   if (!isMessagesRequest(body)) {
     return "messages: Input should be a list of messages, each with a role (user, assistant or system) and content (a string or content blocks)"
   }
