@@ -16,7 +16,10 @@ const savedTokens = (message: AssistantMessage | undefined, cache: Settlement["c
 
 /** Upstream may take any name for a model; a header takes visible characters only. */
 const inHeader = (model: string): string =>
-  model.slice(0, 200).toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
+  model
+    .slice(0, 200)
+    .toWellFormed()
+    .replace(/[^\x20-\x7e]/gu, encodeURIComponent)
 
 export const markSettled = (settlement: Settlement, message: AssistantMessage, leftOut: number): Marks => ({
   "x-sluice-request-id": settlement.requestId,
