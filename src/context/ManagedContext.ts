@@ -1,110 +1,29 @@
-import { Effect, Semaphore } from "effect"
-import { LRUCache } from "lru-cache"
+import { Effect } from "effect"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
 import { Event } from "../domain/Event.ts"
 import type { Usage } from "../domain/Usage.ts"
 import { Events } from "../events/Events.ts"
-import { ModelCatalog } from "../models/ModelCatalog.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { ContextService } from "./ContextService.ts"
-import { ConversationContext } from "./ConversationContext.ts"
 import { compactionEvent } from "./compactionEvent.ts"
+import { type Held, makeHeldContexts } from "./HeldContexts.ts"
 import * as Layout from "./Layout.ts"
-import { Outlook } from "./Outlook.ts"
 import { MessageNotFound, pinned, pinsOf } from "./Pins.ts"
 import { requestOf } from "./Prepared.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
-import { readFrom, statsOf, trimmer } from "./reading.ts"
+import { statsOf, trimmer } from "./reading.ts"
 import * as Standing from "./Standing.ts"
-import { Summarizer } from "./Summarizer.ts"
-import { settingsOptions } from "./settingsOptions.ts"
-
-interface Held {
-  readonly context: ConversationContext
-  readonly lock: Semaphore.Semaphore
-  /** The layout that is in the database; another one in `context` still has to go there. */
-  saved: Layout.Layout
-  warned: boolean
-}
-
-/** Conversations held in memory, and their bytes, roughly; others are read again when they are asked for: O(context), not O(history). */
-const heldConversations = 5_000
-const heldBytes = 256 * 1024 * 1024
-/** Of what surrounds the messages; of a token's text, twice: as it was stored and as it is sent. */
-const ownBytes = 20_000
-const bytesPerToken = 12
 
 /** Contexts of conversations, prepared by the policy and kept across restarts. */
 export const makeManaged = Effect.gen(function* () {
   const repo = yield* ChatRepo
   const estimator = yield* TokenEstimator
-  const summarizer = yield* Summarizer
-  const catalog = yield* ModelCatalog
   const settings = yield* Settings
   const events = yield* Events
-  const held = new LRUCache<string, Held>({
-    max: heldConversations,
-    maxSize: heldBytes,
-    sizeCalculation: ({ context }) =>
-      Math.min(heldBytes, ownBytes + bytesPerToken * Math.max(context.rhythm.lastTokens, context.heldTokens))
-  })
-  const outlook = new Outlook()
+  const { catchUp, find, peek, save, weigh } = yield* makeHeldContexts
   const bare: Shell = { model: settings.orchestratorModel }
-
-  const options = (conversation: string) => ({
-    conversation,
-    estimator,
-    summarizer,
-    catalog,
-    outlook,
-    ...settingsOptions(settings)
-  })
-
-  const find = Effect.fnUntraced(function* (id: string) {
-    const known = held.get(id)
-    if (known !== undefined) return known
-    const stored = yield* repo.layout(id)
-    const layout =
-      stored === null ? undefined : Layout.decode(stored, yield* repo.segments(id, Layout.hashesIn(stored)))
-    if (stored !== null && layout === undefined) {
-      yield* Effect.logWarning(
-        `The context layout of conversation ${id} is unreadable: it is made anew from the messages.`
-      )
-    }
-    const context = new ConversationContext(options(id), layout)
-    const fresh: Held = {
-      context,
-      saved: context.layout,
-      lock: Semaphore.makeUnsafe(1),
-      warned: false
-    }
-    const raced = held.get(id)
-    if (raced !== undefined) return raced
-    held.set(id, fresh)
-    return fresh
-  })
-
-  const catchUp = ({ context }: Held, id: string, model: string) =>
-    readFrom(repo, id, context.next, (page) => context.append(page, model))
-
-  const save = Effect.fnUntraced(
-    function* (id: string, state: Held) {
-      const { layout } = state.context
-      if (layout === state.saved) return
-      const known = new Set(state.saved.segments.map((segment) => segment.hash))
-      yield* repo.saveSegments(
-        id,
-        layout.segments.filter((segment) => !known.has(segment.hash))
-      )
-      yield* repo.saveLayout(id, Layout.encode(layout))
-      state.saved = layout
-    },
-    Effect.catch((error) =>
-      Effect.logWarning(`The compaction is not saved yet, the next request tries again: ${error.message}`)
-    )
-  )
 
   const warnOfShell = (state: Held, id: string, prepared: PreparedContext, shell: Shell) => {
     const own = estimator.estimate(requestOf(shell, [])).tokens
@@ -124,9 +43,7 @@ export const makeManaged = Effect.gen(function* () {
       Effect.gen(function* () {
         yield* catchUp(state, id, shell.model)
         const prepared = yield* state.context.prepare(shell)
-        // It has grown, and a cache weighs a value only when it is new to it.
-        held.delete(id)
-        held.set(id, state)
+        weigh(id, state)
         yield* save(id, state)
         if (prepared.compaction !== undefined)
           yield* events.publish(compactionEvent(id, prepared, state.context.rhythm.lastTokens))
@@ -137,7 +54,7 @@ export const makeManaged = Effect.gen(function* () {
   })
 
   const appended = Effect.fnUntraced(function* (id: string, messages: ReadonlyArray<StoredMessage>) {
-    const state = held.get(id)
+    const state = peek(id)
     if (state === undefined) return
     yield* state.lock.withPermits(1)(Effect.sync(() => state.context.append(messages, bare.model)))
   })
@@ -172,7 +89,7 @@ export const makeManaged = Effect.gen(function* () {
       return summary
     })
 
-  const settled = (id: string, usage: Usage) => Effect.sync(() => held.get(id)?.context.settled(usage))
+  const settled = (id: string, usage: Usage) => Effect.sync(() => peek(id)?.context.settled(usage))
 
   const repair = Effect.fn("ContextManager.repair")(function* (id: string) {
     const state = yield* find(id)

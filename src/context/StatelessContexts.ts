@@ -1,7 +1,5 @@
-import { Cause, Clock, Context, Effect, Layer, Schema } from "effect"
+import { Cause, Context, Effect, Layer, Schema } from "effect"
 import { type SearchQuery, type SearchResult, searchIn } from "../chat/MessageSearch.ts"
-import type { StoredMessage } from "../domain/Conversation.ts"
-import type { Message } from "../domain/Message.ts"
 import type { MessagesRequest } from "../domain/MessagesRequest.ts"
 import type { Usage } from "../domain/Usage.ts"
 import { Events } from "../events/Events.ts"
@@ -23,6 +21,7 @@ import { compactionEvent } from "./compactionEvent.ts"
 import * as Layout from "./Layout.ts"
 import { Outlook } from "./Outlook.ts"
 import type { ContextTooLarge } from "./PreparedContext.ts"
+import { StatelessSeats } from "./StatelessSeats.ts"
 import { Summarizer } from "./Summarizer.ts"
 import type { Summarizes, SummaryRequest } from "./Summary.ts"
 import { settingsOptions } from "./settingsOptions.ts"
@@ -115,6 +114,18 @@ export class StatelessContexts extends Context.Service<
   })
 }
 
+/** Summaries are paid by the tenant. What a client pays with a key of its own goes nowhere with the server's. */
+const summarizerFor = (summarizer: Summarizes, { owner, tenant }: Owned): Summarizes => {
+  if (owner !== serverOwner) return summarizer.extractive ?? summarizer
+  const { ahead, summarize } = summarizer
+  const paid = (request: SummaryRequest) => ({ ...request, tenant })
+  return {
+    ...summarizer,
+    ahead: (request) => ahead(paid(request)),
+    summarize: (request) => summarize(paid(request))
+  }
+}
+
 const make = Effect.gen(function* () {
   const settings = yield* Settings
   const estimator = yield* TokenEstimator
@@ -126,22 +137,10 @@ const make = Effect.gen(function* () {
   const outlook = new Outlook()
   const agentTools = new Set(settings.agentTools)
 
-  /** Summaries are paid by the tenant. What a client pays with a key of its own goes nowhere with the server's. */
-  const summarizerFor = ({ owner, tenant }: Owned): Summarizes => {
-    if (owner !== serverOwner) return summarizer.extractive ?? summarizer
-    const { ahead, summarize } = summarizer
-    const paid = (request: SummaryRequest) => ({ ...request, tenant })
-    return {
-      ...summarizer,
-      ahead: (request) => ahead(paid(request)),
-      summarize: (request) => summarize(paid(request))
-    }
-  }
-
   const optionsOf = (owned: Owned) => ({
     conversation: owned.id,
     estimator,
-    summarizer: summarizerFor(owned),
+    summarizer: summarizerFor(summarizer, owned),
     catalog,
     outlook,
     ...settingsOptions(settings)
@@ -153,34 +152,7 @@ const make = Effect.gen(function* () {
     return new ConversationContext(optionsOf(owned), layout)
   })
 
-  /** When a message was first sent here, in milliseconds since the epoch: it may be kept by several branches. */
-  const seenAt = new WeakMap<Message, number>()
-
-  const stored = (
-    messages: ReadonlyArray<Message>,
-    from: number,
-    timeOf: (message: Message) => number
-  ): ReadonlyArray<StoredMessage> =>
-    messages.slice(from).map((message, index) => ({
-      seq: from + index,
-      role: message.role,
-      content: message.content,
-      tokens: 0,
-      createdAt: timeOf(message)
-    }))
-
-  const take = Effect.fnUntraced(function* (
-    { model }: MessagesRequest,
-    { context }: Branch,
-    messages: ReadonlyArray<Message>
-  ) {
-    const now = yield* Clock.currentTimeMillis
-    for (const message of messages.slice(context.next)) if (!seenAt.has(message)) seenAt.set(message, now)
-    context.append(
-      stored(messages, context.next, () => now),
-      model
-    )
-  })
+  const seats = new StatelessSeats(branches)
 
   const compacted = Effect.fnUntraced(function* (request: MessagesRequest, branch: Branch, recall: boolean) {
     const { context, id } = branch
@@ -199,24 +171,6 @@ const make = Effect.gen(function* () {
     }
   })
 
-  /** Runs with the branch that holds exactly the request's messages, alone. */
-  const seated = <A, E>(
-    request: MessagesRequest,
-    owner: StatelessOwner,
-    run: (branch: Branch) => Effect.Effect<A, E>
-  ): Effect.Effect<A, E> =>
-    Effect.suspend(() => {
-      const branch = branches.seat(owner, request.messages)
-      const { messages } = branch
-      return branch.lock.withPermits(1)(
-        Effect.suspend(() => {
-          // Somebody else took the conversation further while this request waited.
-          const own = branch.context.next > messages.length ? branches.forkAt(owner, branch, messages) : branch
-          return Effect.andThen(take(request, own, messages), run(own))
-        })
-      )
-    })
-
   /** What only helps a request must not fail it. */
   const without = <A, B, E>(effect: Effect.Effect<A, E>, instead: B): Effect.Effect<A | B, E> =>
     Effect.catchCause(effect, (cause) =>
@@ -228,7 +182,7 @@ const make = Effect.gen(function* () {
   const prepare: StatelessContexts["Service"]["prepare"] = (request, owner, { recall = false } = {}) =>
     isOurs(request)
       ? without(
-          seated(request, owner, (branch) => compacted(request, branch, recall)),
+          seats.seated(request, owner, (branch) => compacted(request, branch, recall)),
           untouched(request)
         )
       : Effect.succeed(untouched(request))
@@ -236,7 +190,7 @@ const make = Effect.gen(function* () {
   const repair: StatelessContexts["Service"]["repair"] = (request, owner, { recall = false } = {}) =>
     isOurs(request)
       ? without(
-          seated(request, owner, (branch) =>
+          seats.seated(request, owner, (branch) =>
             branch.context.repair() ? compacted(request, branch, recall) : Effect.undefined
           ),
           undefined
@@ -249,9 +203,7 @@ const make = Effect.gen(function* () {
       // Side requests that begin alike were never told of this name.
       const branch = known.findLast(isCompacted) ?? known.at(-1)
       if (branch === undefined) return yield* new ConversationForgotten({ conversation })
-      const now = yield* Clock.currentTimeMillis
-      const messages = stored(branch.messages, 0, (message) => seenAt.get(message) ?? now)
-      return yield* searchIn(messages, agentTools, query)
+      return yield* searchIn(yield* seats.history(branch), agentTools, query)
     }
   )
 
