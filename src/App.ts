@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, ManagedRuntime, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, ManagedRuntime, Scope, Stream } from "effect"
 import { Persistence } from "effect/persistence"
 import { Tokens } from "./access/Tokens.ts"
 import { ResponseCache } from "./cache/ResponseCache.ts"
@@ -10,7 +10,7 @@ import { ContextManager } from "./context/ContextManager.ts"
 import { StatelessContexts } from "./context/StatelessContexts.ts"
 import { Summarizer } from "./context/Summarizer.ts"
 import { CostTracker } from "./costs/CostTracker.ts"
-import { type Caller, defaultCaller } from "./domain/Caller.ts"
+import { type CallerParts, callerWith } from "./domain/Caller.ts"
 import type { Conversation } from "./domain/Conversation.ts"
 import type { Content } from "./domain/Message.ts"
 import type { MessagesRequest } from "./domain/MessagesRequest.ts"
@@ -28,7 +28,7 @@ import { layerMetrics, Telemetry } from "./observability/Telemetry.ts"
 import { layerGovernor } from "./observability/Traced.ts"
 import { layerGovernedCompactor } from "./orchestrator/GovernedCompactor.ts"
 import { layerGovernedWriter } from "./orchestrator/GovernedWriter.ts"
-import { Orchestrator, type SendOptions, type TurnEvent } from "./orchestrator/Orchestrator.ts"
+import { Orchestrator, type OrchestratorError, type SendOptions, type TurnEvent } from "./orchestrator/Orchestrator.ts"
 import { Settings, type SettingsOverrides, type SettingsShape } from "./Settings.ts"
 import { TokenEstimator } from "./tokens/TokenEstimator.ts"
 
@@ -112,14 +112,14 @@ const merged = ({ enabled, ...rest }: SettingsOverrides) =>
 
 /** Sluice inside a program that is not written with Effect. Services start with the first call. */
 export interface Sluice extends AsyncDisposable {
-  /** Runs any Effect over all of Sluice's services. */
+  /** Runs any Effect over all of Sluice's services. After a start that failed it is another one. */
   readonly runtime: ManagedRuntime.ManagedRuntime<Services, StartError>
   /** For `new Anthropic({ fetch })`: messages, whole or streamed, are governed; everything else passes through. */
   readonly fetch: typeof globalThis.fetch
   /** `fetch` for another tenant, agent or priority. */
-  readonly fetchAs: (caller: Partial<Caller>) => typeof globalThis.fetch
+  readonly fetchAs: (caller: CallerParts) => typeof globalThis.fetch
   /** One governed request. Rejects with a `GovernorError`. */
-  readonly run: (request: MessagesRequest, caller?: Partial<Caller>, options?: RunOptions) => Promise<GovernedAnswer>
+  readonly run: (request: MessagesRequest, caller?: CallerParts, options?: RunOptions) => Promise<GovernedAnswer>
   readonly createConversation: (conversation?: NewConversation) => Promise<Conversation>
   /** One conversation turn, tools included. Leaving the loop early interrupts it. Throws an `OrchestratorError`. */
   readonly send: (conversation: string, content: Content, options?: SendOptions) => AsyncIterable<TurnEvent>
@@ -127,28 +127,70 @@ export interface Sluice extends AsyncDisposable {
   readonly dispose: () => Promise<void>
 }
 
+type Runtime = ManagedRuntime.ManagedRuntime<Services, StartError>
+
+/** A runtime that is made anew after a start that failed: the database may be there the next time. */
+const restarting = (layer: Layer.Layer<Services, StartError>) => {
+  let runtime: Runtime = ManagedRuntime.make(layer)
+  let disposed = false
+  const started = async (): Promise<Runtime> => {
+    if (disposed) throw new Error("This Sluice was disposed of. Make another with makeSluice().")
+    const mine = runtime
+    try {
+      await mine.context()
+      return mine
+    } catch (error) {
+      if (mine === runtime && !disposed) runtime = ManagedRuntime.make(layer)
+      await mine.dispose()
+      throw error
+    }
+  }
+  const dispose = () => {
+    disposed = true
+    return runtime.dispose()
+  }
+  return { current: () => runtime, started, dispose }
+}
+
+/** Runs a turn while it is read. Disposing ends it, and waits until it is stored how far it came. */
+async function* read(runtime: Runtime, turn: Stream.Stream<TurnEvent, OrchestratorError, Services>) {
+  const scope = Scope.forkUnsafe(runtime.scope)
+  try {
+    const pull = await runtime.runPromise(Scope.provide(Stream.toPull(turn), scope))
+    const next = Effect.catchIf(pull, Cause.isDone, () => Effect.succeed<ReadonlyArray<TurnEvent>>([]))
+    for (let told = await runtime.runPromise(next); told.length > 0; told = await runtime.runPromise(next)) yield* told
+  } finally {
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}
+
 /**
  * Settings come from the environment, `overrides` on top. Nothing starts before the first call; call `dispose` at the
  * end, or declare it with `await using`.
  */
 export const makeSluice = (overrides: SettingsOverrides = {}): Sluice => {
-  const runtime = ManagedRuntime.make(layerNoDeps.pipe(Layer.provideMerge(merged(overrides))))
-  const fetchAs = (caller: Partial<Caller>) => governedFetch(runtime, caller)
+  const services = layerNoDeps.pipe(Layer.provideMerge(merged(overrides)))
+  const { current, dispose, started } = restarting(
+    Layer.effectDiscard(announceUpstream).pipe(Layer.provideMerge(services))
+  )
+  const run = async <A, E>(effect: Effect.Effect<A, E, Services>): Promise<A> => (await started()).runPromise(effect)
+  const fetchAs = (caller: CallerParts): typeof globalThis.fetch => {
+    return async (input, init) => governedFetch(await started(), caller)(input, init)
+  }
   return {
-    runtime,
+    get runtime() {
+      return current()
+    },
     fetch: fetchAs({}),
     fetchAs,
-    run: (request, caller, options) =>
-      runtime.runPromise(Governor.use((governor) => governor.run(request, { ...defaultCaller, ...caller }, options))),
-    createConversation: (conversation = {}) => runtime.runPromise(ChatRepo.use((chat) => chat.create(conversation))),
+    run: (request, caller = {}, options) =>
+      run(Governor.use((governor) => governor.run(request, callerWith(caller), options))),
+    createConversation: (conversation = {}) => run(ChatRepo.use((chat) => chat.create(conversation))),
     send: async function* (conversation, content, options) {
-      const context = await runtime.context()
-      yield* Stream.toAsyncIterableWith(
-        Context.get(context, Orchestrator).send(conversation, content, options),
-        context
-      )
+      const turn = Effect.map(Orchestrator, ({ send }) => send(conversation, content, options))
+      yield* read(await started(), Stream.unwrap(turn))
     },
-    dispose: runtime.dispose,
-    [Symbol.asyncDispose]: runtime.dispose
+    dispose,
+    [Symbol.asyncDispose]: dispose
   }
 }

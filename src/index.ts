@@ -47,7 +47,7 @@ export {
   LedgerEntry,
   LedgerError
 } from "./costs/CostTracker.ts"
-export { type Caller, defaultCaller, Priority, Task } from "./domain/Caller.ts"
+export { type Caller, type CallerParts, defaultCaller, Priority, Task } from "./domain/Caller.ts"
 export { Agent, Band, Conversation, Detail, Segment, StoredMessage } from "./domain/Conversation.ts"
 export { Alert, Event } from "./domain/Event.ts"
 export { Content, ContentBlock, Message, type Role } from "./domain/Message.ts"

@@ -21,4 +21,15 @@ export interface Caller {
   readonly allowFallback?: boolean | undefined
 }
 
+/** What a program says of a caller. A field that is undefined says nothing: programs pass on what they were not told. */
+export type CallerParts = { readonly [Field in keyof Caller]?: Caller[Field] | undefined }
+
+/** The default caller but for what is said. */
+export const callerWith = (said: CallerParts): Caller => ({
+  ...said,
+  tenant: said.tenant ?? defaultCaller.tenant,
+  agent: said.agent ?? defaultCaller.agent,
+  priority: said.priority ?? defaultCaller.priority
+})
+
 export const defaultCaller: Caller = { tenant: "default", agent: "orchestrator", priority: "normal" }

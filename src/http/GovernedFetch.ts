@@ -1,5 +1,5 @@
 import { Effect, Exit, type ManagedRuntime, Redacted, Scope, Stream } from "effect"
-import { type Caller, defaultCaller } from "../domain/Caller.ts"
+import { type Caller, type CallerParts, callerWith } from "../domain/Caller.ts"
 import { isMessagesRequest, type MessagesRequest, type StreamEvent } from "../domain/MessagesRequest.ts"
 import { Governor, type GovernorError } from "../governor/Governor.ts"
 import { anthropicFailure } from "./AnthropicError.ts"
@@ -88,10 +88,10 @@ const isMessages = (request: Request): boolean =>
  */
 export const governedFetch = <E>(
   runtime: ManagedRuntime.ManagedRuntime<Governor, E>,
-  caller: Partial<Caller> = {},
+  caller: CallerParts = {},
   otherwise: Fetch = globalThis.fetch
 ): Fetch => {
-  const who = { ...defaultCaller, ...caller }
+  const who = callerWith(caller)
   return async (input, init) => {
     const request = new Request(input, init)
     if (!isMessages(request)) return otherwise(request)
