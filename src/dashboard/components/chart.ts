@@ -1,4 +1,5 @@
 import type uPlot from "uplot"
+import { short } from "../state/format.ts"
 
 /** One line of a chart. `tone` is a colour of style/tokens.css. */
 export interface Line {
@@ -73,6 +74,11 @@ const steps = [
   ...[1, 2, 3, 7, 14, 28].map((n) => n * day)
 ]
 
+const wholeSteps = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat()
+
+/** Halves of what is counted would be labelled by the next whole number. */
+const countsOnly = (format: Line["format"]) => (format === short ? { incrs: wholeSteps } : {})
+
 /** Bars stand in the middle of their day; the first and the last are wanted whole. */
 const rangeOf =
   ({ least, lines, step }: ChartOptions) =>
@@ -113,7 +119,16 @@ export const chartOptions = (root: Element, options: ChartOptions): uPlot.Option
         incrs: steps.filter((seconds) => seconds >= step),
         values: (_, at) => at.map(time)
       },
-      { stroke: muted, font, grid, ticks: still, size: 62, space: 34, values: (_, at) => at.map((v) => format(v)) }
+      {
+        stroke: muted,
+        font,
+        grid,
+        ticks: still,
+        size: 62,
+        space: 34,
+        ...countsOnly(format),
+        values: (_, at) => at.map((v) => format(v))
+      }
     ],
     series: [{}, ...lines.map((line) => seriesOf(root, line, Plot))],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] }
