@@ -66,8 +66,10 @@ const listening = Layer.effectDiscard(
 /** Listens on HOST and PORT until the scope closes, then drains. */
 export const layer = Layer.unwrap(
   Effect.map(Settings, ({ host, port }) =>
-    Layer.mergeAll(Layer.provide(serve, layerTracer), listening, layerRequestLog).pipe(
-      Layer.provide(NodeHttpServer.layer(listener, { host, port, gracefulShutdownTimeout, websocket }))
+    Layer.mergeAll(Layer.provide(serve, layerTracer), listening).pipe(
+      Layer.provide(NodeHttpServer.layer(listener, { host, port, gracefulShutdownTimeout, websocket })),
+      // Below the server: what is answered while it drains has its line, too.
+      Layer.provide(layerRequestLog)
     )
   )
 )

@@ -103,7 +103,7 @@ describe("sluice serve", () => {
     })
   )
 
-  it.live("finishes the request in flight before it stops", () =>
+  it.live("finishes the request in flight before it stops, and says so in the log", () =>
     Effect.gen(function* () {
       const service = yield* serve({ DATA_DIR: yield* temporary })
       const created = yield* post(`${service.url}/api/conversations`, {})
@@ -121,6 +121,7 @@ describe("sluice serve", () => {
       assert.isBelow(Duration.toSeconds(took), 15)
       const text = yield* Fiber.join(turn)
       assert.strictEqual(events(text).at(-1)?.event, "message")
+      while (!service.output().includes("Request requestId=")) yield* Effect.sleep("20 millis")
     }).pipe(Effect.scoped)
   )
 
