@@ -4,6 +4,8 @@ import { Schema } from "effect"
 const answered = {
   status: Schema.Natural,
   body: Schema.Unknown,
+  /** `body` as it came, where a gateway has to pass it on: it need not be JSON, nor UTF-8. */
+  bytes: Schema.optionalKey(Schema.Uint8Array),
   headers: Schema.Record(Schema.String, Schema.String),
   requestId: Schema.NullOr(Schema.String)
 }

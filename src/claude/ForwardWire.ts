@@ -131,7 +131,8 @@ export const makeForwardWire = Effect.fnUntraced(function* (
     const { headers, status } = answer
     if (encoded(answer)) return yield* unreadable(answer)
     if (isEvents(answer)) return { _tag: "Events", status, headers, events: eventsOf(answer.chunks) } satisfies Reply
-    return { _tag: "Whole", status, headers, body: parseJson(yield* answer.bytes) } satisfies Reply
+    const bytes = yield* answer.bytes
+    return { _tag: "Whole", status, headers, body: parseJson(bytes), bytes } satisfies Reply
   })
 
   const relay = Effect.fnUntraced(function* (call: RelayCall) {

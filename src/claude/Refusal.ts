@@ -7,6 +7,7 @@ interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly body: unknown
+  readonly bytes?: Uint8Array | undefined
 }
 
 const spendCodes: ReadonlySet<unknown> = new Set([
@@ -41,9 +42,10 @@ const rateKind = ({ body, headers }: Answer): "rate" | "ramp" | "spend" => {
 
 /** The error that a status other than 2xx means, with upstream's own body, headers and request id. */
 export const refusal = (answer: Answer, nowMillis: number): ClaudeError => {
-  const { body, headers, status } = answer
+  const { body, bytes, headers, status } = answer
   const id = headers["request-id"] ?? field(body, "request_id")
-  const common = { status, body, headers, requestId: typeof id === "string" ? id : null }
+  const requestId = typeof id === "string" ? id : null
+  const common = { status, body, headers, requestId, ...(bytes === undefined ? {} : { bytes }) }
   const retry = retryAfterMillis(headers, nowMillis) ?? null
   if (status === 429 || (status === 402 && spendCodes.has(errorCode(body)))) {
     return new ClaudeError({ reason: new RateLimited({ ...common, kind: rateKind(answer), retryAfterMillis: retry }) })

@@ -53,6 +53,8 @@ interface Answered {
 export interface Whole extends Answered {
   readonly _tag: "Whole"
   readonly body: unknown
+  /** The body as it came, of a gateway's call. */
+  readonly bytes?: Uint8Array | undefined
 }
 
 /** A server-sent event stream; fails when the connection breaks or falls silent, ends when upstream closes it. */

@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Database } from "../../src/chat/Database.ts"
-import { body, frames, message, post, type Reply, send, tapped, Wiretap } from "./world.ts"
+import { Addresses, body, frames, message, post, type Reply, send, tapped, Wiretap } from "./world.ts"
 
 const replying = (reply: Reply) =>
   Effect.map(Wiretap, (tap) => {
@@ -47,6 +47,19 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
         const answer = yield* send("/v1/messages/count_tokens", { body: body() })
         assert.strictEqual(answer.headers.get("content-encoding"), "gzip")
         assert.strictEqual(answer.text, text)
+      })
+    )
+
+    it.effect("may refuse in no words of its own, and in no UTF-8: they come back as they are", () =>
+      Effect.gen(function* () {
+        const { gateway } = yield* Addresses
+        for (const bytes of [Buffer.from('"oops"'), Buffer.from([0x3c, 0xe9, 0xff, 0x3e]), Buffer.from("")]) {
+          yield* replying((response) => response.writeHead(400, { "content-type": "text/html" }).end(bytes))
+          const asked = { method: "POST", body: JSON.stringify(body()) }
+          const answer = yield* Effect.promise(() => fetch(`${gateway}/v1/messages`, asked))
+          assert.strictEqual(answer.status, 400)
+          assert.deepStrictEqual(Buffer.from(yield* Effect.promise(() => answer.arrayBuffer())), bytes)
+        }
       })
     )
 

@@ -54,9 +54,9 @@ const own = ({ headers, message, status, type }: Omit<Refusal, "_tag">, requestI
 const ofUpstream = (error: ClaudeError, requestId: string): Told => {
   const { reason } = error
   if ("body" in reason && "status" in reason) {
-    const { body } = reason
-    const bytes = originalOf(body) ?? (typeof body === "string" ? body : JSON.stringify(body))
-    return { status: reason.status, headers: { "request-id": requestId, ...downstream(reason.headers) }, body: bytes }
+    const { body, bytes, headers, status } = reason
+    const told = bytes ?? originalOf(body) ?? (typeof body === "string" ? body : JSON.stringify(body))
+    return { status, headers: { "request-id": requestId, ...downstream(headers) }, body: told }
   }
   if (reason._tag === "StreamBroken" && errorType(reason.body) !== undefined) {
     return { status: 502, headers: { ...json, "request-id": requestId }, body: JSON.stringify(reason.body) }
