@@ -19,6 +19,8 @@ export interface RenderOptions {
   readonly thinkingFrom: number
   /** Characters per block, for messages that had to be cut. */
   readonly shrunk: ReadonlyMap<number, number>
+  /** Breakpoints that came with the messages stay: nobody else sets any. */
+  readonly keepMarks?: boolean
 }
 
 const isEmptyText = (block: ContentBlock): boolean => isText(block) && block.text.trim().length === 0
@@ -97,7 +99,7 @@ export class Renderer {
 
   private blocks(message: StoredMessage): ReadonlyArray<ContentBlock> {
     const chars = this.options.shrunk.get(message.seq)
-    const content = unmarked(message.content)
+    const content = this.options.keepMarks ? message.content : unmarked(message.content)
     const kept = message.seq < this.options.thinkingFrom ? withoutThinking(content) : content
     return blocksOf(chars === undefined ? kept : shrinkContent(kept, chars)).filter(
       (block) => !isEmptyText(block) && !isUnsigned(block)

@@ -2,27 +2,41 @@ import { Effect } from "effect"
 import { LRUCache } from "lru-cache"
 import { ChatRepo } from "../chat/ChatRepo.ts"
 import type { StoredMessage } from "../domain/Conversation.ts"
-import type { Message } from "../domain/Message.ts"
+import { blocksOf, type ContentBlock, isText, type Message } from "../domain/Message.ts"
 import { Settings } from "../Settings.ts"
 import { TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { ContextService } from "./ContextService.ts"
 import { requestOf } from "./Prepared.ts"
 import type { PreparedContext, Shell } from "./PreparedContext.ts"
+import { Renderer } from "./Renderer.ts"
 import { readFrom, statsOf, trimmer } from "./reading.ts"
-import { hasThinking, withoutThinking } from "./Shrink.ts"
+import { hasThinking } from "./Shrink.ts"
 
 /** Conversations remembered that go without the thinking of earlier turns. */
 const remembered = 5_000
 
-/** Some message of nothing but thinking has nothing left. */
-const withoutEarlier = (messages: ReadonlyArray<StoredMessage>, thinkingFrom: number): ReadonlyArray<Message> =>
-  messages
-    .map(({ content, role, seq }) => ({ role, content: seq < thinkingFrom ? withoutThinking(content) : content }))
-    .filter(({ content }) => content.length > 0)
+const nothingShrunk: ReadonlyMap<number, number> = new Map()
+
+const flat = (messages: ReadonlyArray<Message>): ReadonlyArray<ContentBlock> =>
+  messages.flatMap(({ content }) => blocksOf(content))
+
+const isSame = (a: ContentBlock, b: ContentBlock | undefined): boolean =>
+  a === b || (b !== undefined && isText(a) && isText(b) && a.text === b.text)
+
+/** As they are stored, marks included, but for what upstream refuses; answers that nobody replied to yet come last. */
+const acceptable = (stored: ReadonlyArray<StoredMessage>, thinkingFrom: number): ReadonlyArray<Message> => {
+  const renderer = new Renderer({ thinkingFrom, shrunk: nothingShrunk, keepMarks: true })
+  const rendered = renderer.append(stored)
+  const asStored = stored.map(({ content, role }) => ({ role, content }))
+  const before = flat(asStored.slice(0, rendered))
+  const after = flat(renderer.messages)
+  const isUnmended = before.length === after.length && before.every((block, at) => isSame(block, after[at]))
+  return isUnmended ? asStored : [...renderer.messages, ...asStored.slice(rendered)]
+}
 
 /**
- * Histories as they are stored. Only what upstream refuses is left out: thinking that is bound to a context which was
- * condensed, before that was switched off.
+ * Histories as they are stored. Only what upstream refuses is mended: blank text, calls without a result, and thinking
+ * that is bound to a context which was condensed, before that was switched off.
  */
 export const makeUntouched = Effect.gen(function* () {
   const repo = yield* ChatRepo
@@ -47,7 +61,7 @@ export const makeUntouched = Effect.gen(function* () {
 
   const prepare = Effect.fn("ContextManager.prepare")(function* (id: string, shell: Shell) {
     const stored = yield* history(id)
-    const messages = withoutEarlier(stored, thinkingFrom.get(id) ?? 0)
+    const messages = acceptable(stored, thinkingFrom.get(id) ?? 0)
     const { tokens, upperBound } = estimator.estimate(requestOf(shell, messages))
     const prepared: PreparedContext = {
       messages,

@@ -138,17 +138,26 @@ describe("ContextManager", () => {
     }).pipe(Effect.provide(Layer.provideMerge(manager, ChatRepo.layerMemory)))
   )
 
-  it.effect("switched off, sends the history as it is stored", () =>
+  it.effect("switched off, sends the history as it is stored, and mends only what upstream refuses", () =>
     Effect.gen(function* () {
       const repo = yield* ChatRepo
-      const { id } = yield* repo.create({})
-      yield* repo.append(id, messages)
-      const prepared = yield* (yield* ContextManager).prepare(id, shell)
+      const said = [
+        { role: "user", content: "hello", tokens: 0 },
+        { role: "user", content: [{ type: "text", text: "there", cache_control: { type: "ephemeral" } }], tokens: 0 },
+        { role: "assistant", content: "hi", tokens: 0 }
+      ] as const
+      const plain = (yield* repo.create({})).id
+      yield* repo.append(plain, said)
+      const prepared = yield* (yield* ContextManager).prepare(plain, shell)
       assert.deepStrictEqual(
         prepared.messages,
-        messages.map(({ content, role }) => ({ role, content }))
+        said.map(({ content, role }) => ({ role, content }))
       )
       assert.isUndefined(prepared.cacheControl)
+      const broken = (yield* repo.create({})).id
+      yield* repo.append(broken, messages)
+      const mended = yield* (yield* ContextManager).prepare(broken, shell)
+      assert.deepStrictEqual(validate({ model: shell.model, messages: mended.messages }), [])
     }).pipe(
       Effect.provide(
         Layer.provideMerge(

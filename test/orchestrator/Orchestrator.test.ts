@@ -96,6 +96,21 @@ describe("a turn", () => {
     }).pipe(Effect.provide(stage.layer))
   })
 
+  it.effect("with CONTEXT_ENABLED=false only what upstream refuses is mended", () => {
+    const stage = makeStage({ enabled: { context: false } })
+    return Effect.gen(function* () {
+      const id = yield* conversation
+      const blank = { type: "text", text: "\n\n" }
+      plays(stage, callsTools(blank, use("t1", "list_agents")), answer("", { content: [blank] }), answer("ok"))
+      const marked = [{ type: "text", text: "one", cache_control: { type: "ephemeral" } }]
+      yield* send(id, marked)
+      yield* send(id, "two")
+      assert.deepStrictEqual(stage.upstream.requests.at(-1)?.messages[0]?.content, marked)
+      assert.deepStrictEqual((yield* history(id))[1]?.content, [blank, use("t1", "list_agents")])
+      assertLegal(stage.upstream.requests)
+    }).pipe(Effect.provide(stage.layer))
+  })
+
   it.effect("with CONTEXT_ENABLED=false the history goes out as it is", () => {
     const stage = makeStage({ enabled: { context: false } })
     return Effect.gen(function* () {
