@@ -10,6 +10,7 @@ import {
 import { HttpApi } from "effect/http-api"
 import { Api } from "./Api.ts"
 import * as Problem from "./Problem.ts"
+import { routerConfig } from "./routerConfig.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -17,7 +18,7 @@ type Response = HttpServerResponse.HttpServerResponse
 const undeclared = ["/", "/openapi.json", "/docs", "/ws"] as const
 
 const routes = (() => {
-  const known = FindMyWay.make<string>()
+  const known = FindMyWay.make<string>(routerConfig)
   const methods = new Set<string>(["GET"])
   for (const path of undeclared) known.on("GET", path, "GET")
   HttpApi.reflect(Api, {

@@ -22,6 +22,7 @@ import { Feed } from "./metrics/Feed.ts"
 import * as Live from "./metrics/Live.ts"
 import * as WebSocket from "./metrics/WebSocket.ts"
 import { Requests } from "./Requests.ts"
+import { routerConfig } from "./routerConfig.ts"
 import * as TokensAdmin from "./TokensAdmin.ts"
 
 /** What the Messages API itself accepts. */
@@ -29,9 +30,6 @@ const maxBody = ByteSize.mebibytes(32)
 
 /** Clients of the live feed have nothing to say, in bytes. */
 const websocket = { maxPayload: 4096 }
-
-/** In a path a conversation's id, 200 characters that its maker chose, may take nine times as many; the router's own limit is 100. */
-const routerConfig = { maxParamLength: 1_800 }
 
 /** In-flight requests get this long after SIGTERM; then they are interrupted. */
 const gracefulShutdownTimeout = "20 seconds"

@@ -7,7 +7,7 @@ const FaultBody = Schema.Struct({
   fault: Schema.Union([
     Schema.Struct({
       _tag: Schema.Literal("Refuse"),
-      status: Schema.Natural,
+      status: Schema.Int.check(Schema.isBetween({ minimum: 400, maximum: 599 })),
       message: Schema.optionalKey(Schema.String),
       errorCode: Schema.optionalKey(Schema.String),
       headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))

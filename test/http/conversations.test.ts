@@ -83,6 +83,7 @@ layer(server())("conversations", (it) => {
       ] as const) {
         const answer = yield* call("GET", `/api/conversations/${encodeURIComponent(id)}/messages`)
         assert.deepInclude(json(answer), { status, type: `urn:sluice:problem:${type}` })
+        assert.strictEqual((yield* call("PUT", `/api/conversations/${encodeURIComponent(id)}/messages`)).status, 405)
       }
     })
   )

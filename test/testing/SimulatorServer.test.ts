@@ -108,6 +108,9 @@ describe("SimulatorServer", () => {
       assert.strictEqual(body.entries[0].requestId, answer.headers.get("request-id"))
       assert.deepStrictEqual(body.byModel, { "claude-sonnet-5-5": body.total })
       assert.strictEqual((yield* post("/simulator/faults", { fault: { _tag: "Nonsense" } })).status, 400)
+      for (const status of [0, 200, 9999]) {
+        assert.strictEqual((yield* post("/simulator/faults", { fault: { _tag: "Refuse", status } })).status, 400)
+      }
     }).pipe(Effect.provide(server))
   )
 
