@@ -1,4 +1,4 @@
-import { Cause, Effect, Pull, Stream } from "effect"
+import { Cause, Effect, type Pull, Stream } from "effect"
 import type { StreamEvent } from "../domain/MessagesRequest.ts"
 import { ClaudeError, StreamBroken } from "./ClaudeError.ts"
 import { errorText } from "./Refusal.ts"
@@ -12,7 +12,8 @@ export const otherwise = (detail: string, body: unknown = null): ClaudeError =>
 
 /**
  * Passes every event on, known or not, and fails with `StreamBroken` at an `error` event, or when the stream ends
- * before `message_stop`. Events before the failure are passed on first.
+ * before `message_stop`. Events before the failure are passed on first. A connection that breaks, or falls silent, after
+ * `message_stop` has only ended: the answer is whole.
  */
 export const guardEvents = (events: Stream.Stream<StreamEvent, ClaudeError>): Stream.Stream<StreamEvent, ClaudeError> =>
   Stream.transformPull(events, (pull) =>
@@ -29,11 +30,10 @@ export const guardEvents = (events: Stream.Stream<StreamEvent, ClaudeError>): St
         const [first, ...rest] = batch.slice(0, at)
         return first === undefined ? Effect.fail(failure) : Effect.succeed([first, ...rest] as const)
       })
-      const guarded = Pull.catchDone(
-        next,
-        (): Pull.Pull<never, ClaudeError> =>
-          stopped ? Cause.done() : Effect.fail(broken("it ended without message_stop"))
-      )
+      const guarded = Effect.catch(next, (error): Pull.Pull<never, ClaudeError> => {
+        if (stopped && error !== failure) return Cause.done()
+        return Effect.fail(Cause.isDone(error) ? broken("it ended without message_stop") : error)
+      })
       return Effect.suspend(() => (failure === undefined ? guarded : Effect.fail(failure)))
     })
   )

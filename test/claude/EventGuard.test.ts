@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { ClaudeError, StreamBroken } from "../../src/claude/ClaudeError.ts"
 import { guardEvents } from "../../src/claude/EventGuard.ts"
 import type { StreamEvent } from "../../src/domain/MessagesRequest.ts"
 
@@ -36,6 +37,16 @@ describe("guardEvents", () => {
         const [, reason] = yield* run(...batches)
         assert.strictEqual(reason !== "complete" && reason._tag, "StreamBroken")
       }
+    })
+  )
+
+  it.effect("is not failed by a connection that breaks after the stop", () =>
+    Effect.gen(function* () {
+      const reset = new ClaudeError({ reason: new StreamBroken({ detail: "ECONNRESET", body: null }) })
+      const resetAfter = (...batch: ReadonlyArray<StreamEvent>) =>
+        Stream.runCollect(guardEvents(Stream.concat(Stream.fromIterable(batch), Stream.fail(reset))))
+      assert.deepStrictEqual(yield* resetAfter(start, stop), [start, stop])
+      assert.strictEqual(yield* Effect.flip(resetAfter(start)), reset)
     })
   )
 
