@@ -14,9 +14,13 @@ const get = (url: string, headers: Record<string, string> = {}) =>
     return { status: response.status, body }
   })
 
-const post = (url: string, body: unknown) =>
+const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
   Effect.promise(() =>
-    fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })
+    fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body)
+    })
   )
 
 describe("sluice serve", () => {
@@ -32,11 +36,11 @@ describe("sluice serve", () => {
       assert.strictEqual(health.status, 200)
       assert.strictEqual(health.body.checks.upstream.detail, "simulator")
 
-      const created = yield* post(`${first.url}/api/conversations`, { title: "e2e" })
+      const created = yield* post(`${first.url}/api/conversations`, { title: "e2e" }, admin)
       assert.strictEqual(created.status, 201)
       const { id } = (yield* Effect.promise(() => created.json())) as { readonly id: string }
 
-      const turn = yield* post(`${first.url}/api/conversations/${id}/messages`, { content: "Say hello." })
+      const turn = yield* post(`${first.url}/api/conversations/${id}/messages`, { content: "Say hello." }, admin)
       assert.strictEqual(turn.status, 200)
       const told = events(yield* Effect.promise(() => turn.text()))
       assert.include(
