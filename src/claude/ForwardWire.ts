@@ -2,7 +2,7 @@ import * as Undici from "@effect/platform-node/Undici"
 import { Array as Arr, Duration, Effect, Redacted, type Scope, Stream } from "effect"
 import type { StreamEvent } from "../domain/MessagesRequest.ts"
 import { withOriginal } from "../domain/Original.ts"
-import type { ClaudeError } from "./ClaudeError.ts"
+import { ClaudeError, ServerFault } from "./ClaudeError.ts"
 import { otherwise } from "./EventGuard.ts"
 import { type Exchange, exchange } from "./Exchange.ts"
 import { frameParser } from "./Frames.ts"
@@ -53,6 +53,23 @@ const encoded = ({ headers }: Exchange): boolean => (headers["content-encoding"]
 const unreadable = ({ headers }: Exchange): ClaudeError =>
   otherwise(`it came as ${headers["content-encoding"]}, though it was asked for without compression`)
 
+const isRedirect = ({ status }: Exchange): boolean => status >= 300 && status < 400
+
+/** Not passed on: the client would follow, with its token for this gateway, and past all that is governed here. */
+const redirected = ({ headers, status }: Exchange): ClaudeError => {
+  const where = headers.location === undefined ? "nowhere" : `to ${headers.location}`
+  const message = `Upstream redirects (${status}) ${where}. Set ANTHROPIC_BASE_URL to where it answers itself.`
+  return new ClaudeError({
+    reason: new ServerFault({
+      status: 502,
+      body: { type: "error", error: { type: "api_error", message } },
+      headers: { "content-type": "application/json", "x-should-retry": "false" },
+      requestId: null,
+      retryAfterMillis: null
+    })
+  })
+}
+
 const isEvents = ({ headers }: Exchange): boolean => headers["content-type"]?.startsWith("text/event-stream") === true
 
 const eventsOf = (chunks: Exchange["chunks"]): Stream.Stream<StreamEvent, ClaudeError> =>
@@ -95,14 +112,14 @@ export const makeForwardWire = Effect.fnUntraced(function* (
     (agent) => Effect.promise(() => agent.destroy())
   )
 
-  const send = (
+  const send = Effect.fnUntraced(function* (
     request: Pick<RelayCall, "method" | "path" | "query" | "headers"> & {
       readonly body: Uint8Array | string | null
       readonly credentials: Record<string, string>
       readonly answerMillis: number
     }
-  ) =>
-    exchange({
+  ) {
+    const answer = yield* exchange({
       dispatcher,
       origin,
       path: `${prefix}${request.path}${request.query}`,
@@ -117,6 +134,8 @@ export const makeForwardWire = Effect.fnUntraced(function* (
       answerMillis: request.answerMillis,
       idleMillis
     })
+    return isRedirect(answer) ? yield* redirected(answer) : answer
+  })
 
   const forward = Effect.fnUntraced(function* (call: WireCall, { body, query, scheme }: Forward) {
     const answer = yield* send({

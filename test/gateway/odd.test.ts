@@ -63,6 +63,26 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
       })
     )
 
+    it.effect("may point elsewhere: no client follows, with its token for this gateway", () =>
+      Effect.gen(function* () {
+        const seen = yield* replying((response, { url }) => {
+          if (url.startsWith("/elsewhere")) return void response.end("{}")
+          response.writeHead(307, { location: "/elsewhere" }).end()
+        })
+        const paths = ["/v1/messages", "/v1/messages/count_tokens"]
+        for (const path of paths) {
+          const answer = yield* send(path, { body: body() })
+          assert.strictEqual(answer.status, 502)
+          assert.isNull(answer.headers.get("location"))
+          assert.include(answer.json.error.message, "ANTHROPIC_BASE_URL")
+        }
+        assert.deepStrictEqual(
+          seen.map(({ url }) => url),
+          paths
+        )
+      })
+    )
+
     it.effect("opens the gateway to no other site, and does not speak in its name", () =>
       Effect.gen(function* () {
         yield* replying((response) =>
