@@ -11,6 +11,8 @@ import type { Answer, Load, UpstreamClass } from "./UpstreamClass.ts"
 
 const whole = (n: number): number => (n > 0 ? Math.ceil(n) : 0)
 const longestAhead = minute
+/** An embedder's function may answer anything: with a weight that is none the order would have no first. */
+const usable = (weight: number): number => (weight > 0 && Number.isFinite(weight) ? weight : 1)
 
 /**
  * The rules of admission, without time of its own and without effects: who may go now, and when the next one may.
@@ -54,7 +56,7 @@ export class Admission {
     const { agent, priority, tenant } = ask.caller
     this.lastId += 1
     const ticket = makeTicket({ id: this.lastId, model: ask.model, upstream, tenant, load, arrivedAt: now })
-    const weight = this.limits.weight(tenant)
+    const weight = usable(this.limits.weight(tenant))
     const arrival = { value: ticket, seq: ticket.id, tenant, weight, agent, tokens: this.cost(load) }
     ticket.place = this.backlog.add(priority, name, arrival, now)
     this.waitingOf.set(tenant, (this.waitingOf.get(tenant) ?? 0) + 1)

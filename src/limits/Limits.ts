@@ -12,7 +12,7 @@ export interface Limits {
   readonly tenantRequestsPerMinute: number | null
   readonly maxInFlight: number
   readonly maxQueued: number
-  /** The share of one tenant against another's, above 0; 1 for everybody unless told. */
+  /** The share of one tenant against another's, above 0; 1 for everybody unless told, and where it is no such number. */
   readonly weight: (tenant: string) => number
 }
 
