@@ -1,7 +1,9 @@
 import { assert, describe, it } from "vitest"
+import { noSeries } from "../../src/dashboard/api/series.ts"
 import type { Alert, CostMetrics, Frame, TokenMetrics, UsageEvent } from "../../src/dashboard/api/types.ts"
 import { evident } from "../../src/dashboard/state/alerts.ts"
 import { historyOf } from "../../src/dashboard/state/context.ts"
+import { paceOf, spendersOf } from "../../src/dashboard/state/spending.ts"
 import { emptyTail, extended } from "../../src/dashboard/state/tail.ts"
 import { broke, limited } from "../../src/dashboard/state/verdicts.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
@@ -49,8 +51,49 @@ describe("what is remembered of the live feed", () => {
   })
 })
 
+const money = (usd: number) => ({ nanoUsd: nanoUsd(usd * 1e9), usd })
+
+describe("who spends", () => {
+  const spender = (key: string, usd: number) => ({ key, cost: money(usd) })
+  const costs = {
+    today: { cost: money(10) },
+    byTenant: [spender("acme", 10)],
+    byAgent: [spender("(other)", 4), ...[1, 2, 0, 0.5, 0.5, 1, 0.25].map((usd, n) => spender(`a${n}`, usd))]
+  }
+
+  it("are the dearest few, by their part of all that was spent; one tenant alone is no news", () => {
+    const [agents, ...others] = spendersOf(costs)
+    assert.strictEqual(agents?.name, "Agent")
+    assert.deepStrictEqual(
+      agents?.rows.map(({ key, part }) => [key, part]),
+      [
+        ["a1", 0.2],
+        ["a0", 0.1],
+        ["a5", 0.1],
+        ["a3", 0.05],
+        ["a4", 0.05]
+      ]
+    )
+    assert.isEmpty(others)
+    const two = { ...costs, byTenant: [...costs.byTenant, ...costs.byTenant] }
+    assert.deepStrictEqual(
+      spendersOf(two).map(({ name }) => name),
+      ["Tenant", "Agent"]
+    )
+  })
+
+  it("dollars an hour are those of the last five minutes, or of the whole minutes since a start", () => {
+    const spending = (usd: ReadonlyArray<number>) => ({ ...noSeries, columns: { ...noSeries.columns, cost: usd } })
+    assert.isUndefined(paceOf(spending([1, 1, 1, 1, 1])))
+    assert.deepStrictEqual(paceOf(spending([9, 1, 0, 0, 0, 0, 1])), { usdPerHour: 120, minutes: 1 })
+    assert.deepStrictEqual(paceOf(spending([...Array(60).fill(7), ...Array(30).fill(0.5)])), {
+      usdPerHour: 180,
+      minutes: 5
+    })
+  })
+})
+
 describe("verdicts", () => {
-  const money = (usd: number) => ({ nanoUsd: usd * 1e9, usd })
   // Only what the verdict reads.
   const costs = {
     enabled: true,

@@ -2,7 +2,7 @@ import type { Browser } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { browserPath, launch } from "./browser.ts"
 import { ask } from "./load.ts"
-import { eventually, textOf } from "./looking.ts"
+import { eventually, json, textOf } from "./looking.ts"
 import { ensureBuilt, type Running, running } from "./running.ts"
 
 const missing = browserPath === undefined && process.env.CI !== "true"
@@ -42,12 +42,49 @@ describe.skipIf(missing)(`the dashboard with a tenant's token${missing ? " (no C
     await ask(sluice.url, { text: "not heard", agent: "other-agent", headers: { "x-api-key": "globex-token" } })
     await page.getByRole("cell", { name: "heard-agent", exact: true }).waitFor({ timeout: 5_000 })
     await eventually(async () => assert.equal(await textOf(page, '[data-figure="requests"]'), "3"))
+    const spenders = page.locator("[data-spenders]")
+    assert.deepEqual(await spenders.evaluateAll((all) => all.map((table) => table.getAttribute("data-spenders"))), [
+      "Agent"
+    ])
+    assert.match(await spenders.innerText(), /acme-token-agent\s+\$[\d.]+\s+[\d.]+%/)
     for (const view of ["now", "money", "cache", "context", "requests"]) {
       await page.goto(`${sluice.url}/#/${view}`)
       await page.locator("section").first().waitFor()
       assert.notMatch(await page.locator("body").innerText(), /globex|other-agent/, view)
     }
     assert.deepEqual(seen, [], "nothing is asked for that it may not see")
+    await page.close()
+  })
+
+  it("names with everybody's token who spends today, on phones too", async () => {
+    const viewport = { width: 360, height: 740 }
+    const page = await browser.newPage({ locale: "en-US", viewport, isMobile: true })
+    await page.addInitScript(`sessionStorage.setItem("sluice-token", "admin")`)
+    await page.route("**/api/metrics/series", async (route) => {
+      const answer = await route.fetch()
+      const { points, ...rest } = await answer.json()
+      const steps = Array.from({ length: 13 }, () => ({ ...points[0], cost: { nanoUsd: 1e7, usd: 0.01 } }))
+      await route.fulfill({ json: { ...rest, points: steps } })
+    })
+    await page.goto(sluice.url)
+    await eventually(async () => {
+      assert.match(await textOf(page, '[data-figure="per-hour"]'), /^\$3\.60\s+last 2 minutes$/)
+    })
+    const rows = (name: string) => page.locator(`[data-spenders="${name}"] tbody tr`)
+    await rows("Tenant").first().waitFor()
+    const { byTenant, today } = await json(`${sluice.url}/api/metrics/costs`, "admin")
+    const percent = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 })
+    const expected = byTenant.map(
+      ({ cost, key }: { readonly key: string; readonly cost: { readonly nanoUsd: number } }) =>
+        [key, percent.format(cost.nanoUsd / today.cost.nanoUsd)] as const
+    )
+    for (const [n, [key, share]] of expected.entries()) {
+      assert.include(await rows("Tenant").nth(n).innerText(), key)
+      assert.include(await rows("Tenant").nth(n).innerText(), share)
+    }
+    assert.isAtLeast(await rows("Agent").count(), 2)
+    const box = await rows("Tenant").first().locator("td").last().boundingBox()
+    assert.isAtMost((box?.x ?? 999) + (box?.width ?? 0), viewport.width)
     await page.close()
   })
 
