@@ -1,3 +1,4 @@
+import { isExactNumber } from "../domain/Json.ts"
 import {
   blocksOf,
   type Content,
@@ -50,7 +51,7 @@ const shrinkInner = (content: ToolResultBlock["content"], chars: number): ToolRe
 const shrinkInput = (input: unknown, chars: number): unknown => {
   if (typeof input === "string") return headAndTail(input, chars)
   if (Array.isArray(input)) return input.map((item) => shrinkInput(item, chars))
-  if (typeof input !== "object" || input === null) return input
+  if (typeof input !== "object" || input === null || isExactNumber(input)) return input
   return Object.fromEntries(Object.entries(input).map(([key, value]) => [key, shrinkInput(value, chars)]))
 }
 

@@ -139,3 +139,8 @@ export const wellFormed = <A>(value: A): A =>
   isWellFormed(value)
     ? value
     : JSON.parse(JSON.stringify(value), (_, inner) => (typeof inner === "string" ? inner.toWellFormed() : inner))
+
+const json = JSON as typeof JSON & { readonly isRawJSON: (u: unknown) => boolean }
+
+/** A number with its own text, made by `JSON.rawJSON`: only as it is does `JSON.stringify` write it, a copy is another thing. */
+export const isExactNumber = (u: unknown): boolean => json.isRawJSON(u)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { shrinkContent, shrinkResult } from "../../src/context/Shrink.ts"
 import { blocksOf } from "../../src/domain/Message.ts"
+import { parseExactly } from "../../src/http/gateway/exactJson.ts"
 
 const noise = (lines: number): string =>
   Array.from({ length: lines }, (_, i) => `line ${i} says nothing in particular`).join("\n")
@@ -36,6 +37,13 @@ describe("old tool results shrink to their outcome", () => {
   it("leaves short content the object it is", () => {
     const content = [{ type: "tool_result", tool_use_id: "t", content: "short" }]
     assert.strictEqual(shrinkContent(content, 100), content)
+  })
+
+  it("keeps whole numbers in a call's input that no double holds", () => {
+    const input = parseExactly(`{"id":1234567890123456789,"text":"${"long ".repeat(200)}"}`)
+    const shrunk = JSON.stringify(shrinkContent([{ type: "tool_use", id: "t", name: "f", input }], 100))
+    assert.include(shrunk, '"id":1234567890123456789,')
+    assert.isBelow(shrunk.length, 500)
   })
 
   it("cuts long strings inside a call's input and keeps its shape", () => {

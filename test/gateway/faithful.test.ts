@@ -213,6 +213,15 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
       })
     )
 
+    it.effect("keeps whole numbers that no double holds", () =>
+      Effect.gen(function* () {
+        const id = "-1234567890123456789"
+        const asked = JSON.stringify(body({ model: "claude-opus-5-5", metadata: { id: "ID" } })).replace('"ID"', id)
+        yield* post(asked, { "x-sluice-task": "classification" })
+        assert.include((yield* last).body.toString(), `"metadata":{"id":${id}}`)
+      })
+    )
+
     it.effect("is plain again, though it came compressed", () =>
       Effect.gen(function* () {
         const asked = gzipSync(JSON.stringify(body({ model: "claude-opus-5-5" })))

@@ -4,6 +4,7 @@ import { brotliDecompress, gunzip, inflate, zstdDecompress } from "node:zlib"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect } from "effect"
 import type { HttpServerError, HttpServerRequest } from "effect/http"
+import { parseExactly } from "./exactJson.ts"
 import { invalid, type Refusal, refusal } from "./Failure.ts"
 
 /** What the Messages API itself accepts. */
@@ -83,8 +84,7 @@ export const decodeBody = (bytes: Buffer, encoding: string | undefined): Outcome
 /** JSON, as a copy to be governed by. */
 export const parseBody = (bytes: Buffer): Effect.Effect<unknown, Refusal> => {
   try {
-    const value: unknown = JSON.parse(bytes.toString("utf8"))
-    return Effect.succeed(value)
+    return Effect.succeed(parseExactly(bytes.toString("utf8")))
   } catch {
     return Effect.fail(invalid("The request body is not valid JSON."))
   }
