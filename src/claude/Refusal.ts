@@ -55,3 +55,13 @@ export const refusal = (answer: Answer, nowMillis: number): ClaudeError => {
     ? new ClaudeError({ reason: new ServerFault({ ...common, retryAfterMillis: retry }) })
     : new ClaudeError({ reason: new Rejected(common) })
 }
+
+/** Statuses that find fault with a request; 401, 402 and 403 find it with the key. */
+const requestStatuses: ReadonlySet<number> = new Set([400, 404, 413, 422])
+
+/** Upstream is well and found the request itself at fault. An account without credit is refused with 400, too. */
+export const blamesRequest = (error: ClaudeError | undefined): boolean => {
+  const reason = error?.reason
+  if (reason?._tag !== "Rejected" || !requestStatuses.has(reason.status)) return false
+  return !/credit balance/i.test(errorText(reason.body))
+}

@@ -55,7 +55,10 @@ export const Event = Schema.TaggedUnion({
     cache: CacheOutcome,
     queueMillis: Schema.Natural,
     upstreamMillis: Schema.Natural,
-    status: Schema.Literals(["ok", "error", "partial"])
+    status: Schema.Literals(["ok", "error", "rejected", "partial"]).annotate({
+      description:
+        "error: upstream failed, or refused for its own reasons; rejected: it found the request itself at fault; partial: the answer broke off"
+    })
   },
   AlertRaised: { alert: Alert },
   AlertCleared: { alert: Alert },

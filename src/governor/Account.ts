@@ -18,7 +18,7 @@ export interface Account {
   readonly begun: Effect.Effect<void>
   readonly settle: (billed: Billed) => Effect.Effect<Settlement>
   /** Upstream billed nothing: everything is given back. */
-  readonly release: Effect.Effect<Settlement>
+  readonly release: (status: "error" | "rejected") => Effect.Effect<Settlement>
   /** Books an attempt that may have been billed and was followed by another. */
   readonly abandoned: (attempt: number, output: number) => Effect.Effect<void>
   /** What upstream would bill by the estimate. */
@@ -72,14 +72,15 @@ export const makeAccount = (books: Bookkeeping, job: Job, holding: Holding): Acc
       return closed
     })
 
-  const release: Account["release"] = Effect.gen(function* () {
-    if (closed !== undefined) return closed
-    if (lost !== noUsage) yield* books.settleTokens(reservation, lost)
-    yield* Scope.close(scope, Exit.void)
-    yield* books.giveMoneyBack(job)
-    closed = yield* books.tell(job, 0, yield* outcome(noUsage, noMoney, "error"))
-    return closed
-  })
+  const release: Account["release"] = (status) =>
+    Effect.gen(function* () {
+      if (closed !== undefined) return closed
+      if (lost !== noUsage) yield* books.settleTokens(reservation, lost)
+      yield* Scope.close(scope, Exit.void)
+      yield* books.giveMoneyBack(job)
+      closed = yield* books.tell(job, 0, yield* outcome(noUsage, noMoney, status))
+      return closed
+    })
 
   const guess: Account["guess"] = (output) => ({
     input: expected.input,

@@ -1,6 +1,7 @@
 import { Cause, Effect, Option } from "effect"
 import type { CallOptions } from "../claude/Claude.ts"
 import { ClaudeError } from "../claude/ClaudeError.ts"
+import { blamesRequest } from "../claude/Refusal.ts"
 import type { Account } from "./Account.ts"
 import { afresh } from "./afresh.ts"
 import type { Settlement } from "./Governed.ts"
@@ -53,7 +54,9 @@ export const makeAttempts = (reception: Reception, job: Job, account: Account, o
       return afresh(
         Effect.andThen(
           reception.observeFailure(job, error),
-          free ? account.release : account.settle({ usage: account.guess(output), partial: true })
+          free
+            ? account.release(blamesRequest(error) ? "rejected" : "error")
+            : account.settle({ usage: account.guess(output), partial: true })
         )
       )
     }

@@ -12,7 +12,7 @@ export interface Outcome {
   readonly cache: CacheOutcome
   readonly queueMillis: number
   readonly upstreamMillis: number
-  readonly status: "ok" | "error" | "partial"
+  readonly status: "ok" | "error" | "rejected" | "partial"
 }
 
 export const settlementOf = (job: Job, outcome: Outcome): Settlement => ({

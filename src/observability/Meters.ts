@@ -82,7 +82,7 @@ export const makeMeters = (instruments: Instruments, catalog: ModelCatalog["Serv
     const { queueMillis, rawTokens, status, upstreamMillis, usage } = event
     duration(upstreamMillis, "chat", "anthropic", model)
     queue(queueMillis)
-    if (status === "error") return
+    if (status === "error" || status === "rejected") return
     const prompt = promptTokens(usage)
     tokenUsage(prompt, "chat", "anthropic", model, "input")
     tokenUsage(usage.output, "chat", "anthropic", model, "output")

@@ -88,6 +88,22 @@ describe.skipIf(missing)(`the dashboard with a tenant's token${missing ? " (no C
     await page.close()
   })
 
+  it("tells what upstream found at fault with a request itself apart from upstream's failures", async () => {
+    const headers = { "x-api-key": "globex-token" }
+    assert.equal(await ask(sluice.url, { text: "too long an answer", agent: "at-fault", maxTokens: 1e7, headers }), 400)
+    const page = await browser.newPage({ locale: "en-US" })
+    await page.addInitScript(`sessionStorage.setItem("sluice-token", "admin")`)
+    await page.goto(`${sluice.url}/#/requests`)
+    const row = page.getByRole("row", { name: /at-fault/ })
+    await row.getByText("rejected", { exact: true }).waitFor()
+    const { points } = await json(`${sluice.url}/api/metrics/series`, "admin")
+    assert.equal(
+      points.reduce((sum: number, point: { readonly errors: number }) => sum + point.errors, 0),
+      0
+    )
+    await page.close()
+  })
+
   it("forgets with a token what it showed, and shows with another all that it may", async () => {
     const page = await browser.newPage({ locale: "en-US" })
     await page.addInitScript(

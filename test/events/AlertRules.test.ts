@@ -121,6 +121,7 @@ describe("the rules", () => {
 
   it("upstream errors, answers from the cache aside", () => {
     const alerting = fresh()
+    assert.isEmpty(run(fresh(), times(20, usage({ status: "rejected", conversation: null }))), "the clients' own fault")
     const failed = usage({ status: "error", conversation: null })
     assert.deepStrictEqual(run(alerting, times(9, failed)), [])
     assert.deepStrictEqual(run(alerting, times(20, failed)), ["+upstream_errors"])

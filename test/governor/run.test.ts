@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Redacted } from "effect"
-import { ClaudeError, Overloaded, TimedOut } from "../../src/claude/ClaudeError.ts"
+import { ClaudeError, Overloaded, Rejected, TimedOut } from "../../src/claude/ClaudeError.ts"
 import { defaultCaller } from "../../src/domain/Caller.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
 import { Governor } from "../../src/governor/Governor.ts"
@@ -211,6 +211,24 @@ describe("Governor.run", () => {
       assert.deepStrictEqual(balance(world), balanced)
       const [event] = yield* published
       assert.deepInclude(event, { _tag: "Usage", status: "error", costNanoUsd: nanoUsd(0) })
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect.each([
+    [400, "max_tokens: too large", "rejected"],
+    [413, "Request too large", "rejected"],
+    [400, "Your credit balance is too low to access the Anthropic API.", "error"],
+    [401, "invalid x-api-key", "error"]
+  ] as const)("a refusal (%i, %s) is told as %s", ([status, message, told]) => {
+    const world = makeWorld()
+    return Effect.gen(function* () {
+      const governor = yield* Governor
+      const body = { type: "error", error: { type: "invalid_request_error", message } }
+      const reason = new Rejected({ status, body, headers: {}, requestId: null })
+      world.upstream.reply = () => new ClaudeError({ reason })
+      yield* Effect.flip(governor.run(request("x"), defaultCaller))
+      assert.deepStrictEqual(balance(world), balanced)
+      assert.deepInclude((yield* published)[0], { _tag: "Usage", status: told })
     }).pipe(Effect.provide(world.layer))
   })
 

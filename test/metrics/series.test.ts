@@ -12,6 +12,7 @@ describe("Series", () => {
     series.feed(request({ cache: "miss" }), noon + 1)
     series.feed(request({ cache: "hit", savedNanoUsd: nanoUsd(9), costNanoUsd: nanoUsd(0) }), noon + 9_999)
     series.feed(request({ cache: "bypass", status: "error" }), noon + 5_000)
+    series.feed(request({ status: "rejected" }), noon + 10_001)
     series.feed(request(), noon + 10_000)
     const [first, second] = series.points(noon + 10_000)
     assert.deepInclude(first, {
@@ -24,7 +25,7 @@ describe("Series", () => {
       cost: nanoUsd(1_500_000)
     })
     assert.deepInclude(first, { raw: 1_200, sent: 300, largestPrompt: 150 })
-    assert.deepInclude(second, { at: noon + 10_000, requests: 1 })
+    assert.deepInclude(second, { at: noon + 10_000, requests: 2, errors: 0 })
   })
 
   it("keeps the most of the limiter's figures", () => {
