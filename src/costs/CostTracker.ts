@@ -125,6 +125,7 @@ const nothing: CostState = {
   thresholdNanoUsd: zero,
   thresholdPercent: 0,
   dailyBudgetNanoUsd: null,
+  sharedBudget: false,
   paused: false,
   resetsAt: 0,
   unwritten: 0

@@ -158,6 +158,8 @@ export interface CostState {
   readonly thresholdNanoUsd: NanoUsd
   readonly thresholdPercent: number
   readonly dailyBudgetNanoUsd: NanoUsd | null
+  /** In one tenant's view: a daily budget of all tenants together can refuse it as well. */
+  readonly sharedBudget: boolean
   readonly paused: boolean
   /** Milliseconds since the epoch. */
   readonly resetsAt: number

@@ -28,6 +28,7 @@ export const stateFor =
         thresholdNanoUsd: options.threshold,
         thresholdPercent: percentOf(today.costNanoUsd, options.threshold),
         dailyBudgetNanoUsd: limit,
+        sharedBudget: options.enforced && options.dailyBudget !== null,
         paused:
           options.enforced &&
           (books.paused !== null || books.budgets.isExhausted || books.budgets.isTenantExhausted(tenant)),

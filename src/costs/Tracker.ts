@@ -67,6 +67,7 @@ const stateOf = ({ books, now, options, shelf, tell, writer }: Desk): Effect.Eff
       thresholdNanoUsd: options.threshold,
       thresholdPercent: percentOf(today.costNanoUsd, options.threshold),
       dailyBudgetNanoUsd: options.dailyBudget,
+      sharedBudget: false,
       paused: options.enforced && (books.paused !== null || books.budgets.isExhausted),
       resetsAt: day.end,
       unwritten: writer.unwritten() + shelf.size()

@@ -82,6 +82,9 @@ export const CostMetrics = Schema.Struct({
   threshold: Money,
   percent: Schema.Finite.annotate({ description: "today's cost in percent of the threshold" }),
   budget: Schema.NullOr(Money).annotate({ description: "per day; null when there is none" }),
+  sharedBudget: Schema.Boolean.annotate({
+    description: "with a tenant's token: a daily budget of all tenants together can refuse its requests as well"
+  }),
   reserved: Money,
   paused: Schema.Boolean,
   resetsAt: Epoch,

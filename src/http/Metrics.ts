@@ -89,6 +89,7 @@ const costMetrics = (state: CostState, report: CostReport, catalog: ModelCatalog
   threshold: money(state.thresholdNanoUsd),
   percent: state.thresholdPercent,
   budget: state.dailyBudgetNanoUsd === null ? null : money(state.dailyBudgetNanoUsd),
+  sharedBudget: state.sharedBudget,
   reserved: money(state.reservedNanoUsd),
   paused: state.paused,
   resetsAt: state.resetsAt,

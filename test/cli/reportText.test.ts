@@ -28,6 +28,7 @@ const costs = {
   threshold: money(nanoUsd(10_000_000_000)),
   percent: 12.345,
   budget: null,
+  sharedBudget: false,
   reserved: money(nanoUsd(0)),
   paused: false,
   resetsAt: 0,

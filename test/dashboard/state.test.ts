@@ -113,6 +113,8 @@ describe("verdicts", () => {
     const above = { ...costs, percent: 120 }
     assert.notInclude(evident(undefined, above)[0]?.message, "Set a budget")
     assert.include(evident(undefined, { ...above, budget: null })[0]?.message, "Set a budget")
+    const shared = { ...above, budget: null, sharedBudget: true }
+    assert.notInclude(evident(undefined, shared)[0]?.message, "Set a budget")
   })
 
   it("the nearest of the minute's limits decides", () => {

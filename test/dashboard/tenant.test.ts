@@ -13,7 +13,11 @@ describe.skipIf(missing)(`the dashboard with a tenant's token${missing ? " (no C
 
   beforeAll(async () => {
     await ensureBuilt()
-    const env = { ADMIN_TOKEN: "admin", GATEWAY_TOKENS: "acme=acme-token,globex=globex-token" }
+    const env = {
+      ADMIN_TOKEN: "admin",
+      GATEWAY_TOKENS: "acme=acme-token,globex=globex-token",
+      COST_DAILY_BUDGET_USD: "77"
+    }
     ;[sluice, browser] = await Promise.all([running({ env }), launch()])
     for (const [token, requests] of [
       ["acme-token", 2],
@@ -52,6 +56,13 @@ describe.skipIf(missing)(`the dashboard with a tenant's token${missing ? " (no C
       await page.locator("section").first().waitFor()
       assert.notMatch(await page.locator("body").innerText(), /globex|other-agent/, view)
     }
+    await page.goto(`${sluice.url}/#/money`)
+    await page.getByText("All tenants share a daily budget").waitFor()
+    assert.notMatch(
+      await page.locator("body").innerText(),
+      /No daily budget|\$77/,
+      "what it is, is not the tenant's to know"
+    )
     assert.deepEqual(seen, [], "nothing is asked for that it may not see")
     await page.close()
   })

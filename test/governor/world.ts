@@ -208,6 +208,7 @@ const fakeCosts = (steps: Steps, books: Books, catalog: ModelCatalog["Service"])
       thresholdNanoUsd: nanoUsd(10e9),
       thresholdPercent: 0,
       dailyBudgetNanoUsd: null,
+      sharedBudget: false,
       paused: false,
       resetsAt: 0,
       unwritten: 0

@@ -97,6 +97,7 @@ const costs = Layer.mock(CostTracker, {
     thresholdNanoUsd: nanoUsd(10_000_000_000),
     thresholdPercent: 0.015,
     dailyBudgetNanoUsd: null,
+    sharedBudget: false,
     paused: false,
     resetsAt: 86_400_000,
     unwritten: 0

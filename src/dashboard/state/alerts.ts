@@ -32,7 +32,7 @@ export const evident = (tokens: TokenMetrics | undefined, costs: CostMetrics | u
   }
   const spent = costs?.percent ?? 0
   if (spent >= 90) {
-    const advice = costs?.budget === null ? " Set a budget to stop it." : ""
+    const advice = costs?.budget === null && !costs.sharedBudget ? " Set a budget to stop it." : ""
     const message = `Today's cost is at ${Math.round(spent)} % of COST_ALERT_THRESHOLD_USD.${advice}`
     alerts.push({ kind: "cost_threshold", severity: spent >= 100 ? "critical" : "warning", message })
   }
