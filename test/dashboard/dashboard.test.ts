@@ -83,6 +83,22 @@ describe.skipIf(missing)(`the dashboard in a browser${missing ? " (no Chromium h
     assert.equal(Number(cached?.replace(/[$,]/g, "")), costs.total.savedBy.cache.nanoUsd / 1e9)
   })
 
+  it("names conversations by their titles, and writes the dollars of a column with the same decimals", async () => {
+    const page = await open("#/money", {}, adminToken)
+    await page.getByRole("link", { name: "A talk", exact: true }).waitFor()
+    const decimals = (texts: ReadonlyArray<string>) => new Set(texts.map((text) => text.split(".")[1]?.length))
+    const tables = page.getByRole("table").filter({ has: page.getByRole("columnheader", { name: "Cost" }) })
+    assert.isAtLeast(await tables.count(), 4)
+    for (const table of await tables.all()) {
+      const costs = await table.locator("td.cost").allInnerTexts()
+      assert.equal(decimals(costs).size, 1, costs.join())
+    }
+    await page.goto(`${sluice.url}/#/requests`)
+    const costs = page.locator("td.cost")
+    await eventually(async () => assert.isAtLeast(await costs.count(), 4))
+    assert.equal(decimals(await costs.allInnerTexts()).size, 1)
+  })
+
   it("tells each request as it happens, filters them, and shows where its time went", async () => {
     const page = await open("#/requests")
     await page.getByText("Live", { exact: true }).waitFor()
@@ -256,6 +272,13 @@ describe.skipIf(missing)(`the dashboard in a browser${missing ? " (no Chromium h
       await page.locator("h1").first().waitFor({ state: "attached" })
       const wide: unknown = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
       assert.isAtMost(Number(wide), 0, `${view} scrolls sideways`)
+    }
+    for (const view of ["now", "money", "requests"]) {
+      await page.goto(`${sluice.url}/#/${view}`)
+      await page.locator("td.cost").first().waitFor()
+      const right =
+        "Math.max(...[...document.querySelectorAll('td.cost')].map((cell) => cell.getBoundingClientRect().right))"
+      assert.isBelow(Number(await page.evaluate(right)), 348, `${view}: what it cost is to be scrolled to`)
     }
   })
 

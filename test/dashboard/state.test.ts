@@ -3,6 +3,7 @@ import { noSeries } from "../../src/dashboard/api/series.ts"
 import type { Alert, CostMetrics, Frame, TokenMetrics, UsageEvent } from "../../src/dashboard/api/types.ts"
 import { evident } from "../../src/dashboard/state/alerts.ts"
 import { historyOf } from "../../src/dashboard/state/context.ts"
+import { usdColumn } from "../../src/dashboard/state/format.ts"
 import { paceOf, spendersOf } from "../../src/dashboard/state/spending.ts"
 import { emptyTail, extended } from "../../src/dashboard/state/tail.ts"
 import { broke, limited } from "../../src/dashboard/state/verdicts.ts"
@@ -91,6 +92,14 @@ describe("who spends", () => {
       minutes: 5
     })
   })
+})
+
+it("dollars of a column have the same decimals, and what is little is not zero", () => {
+  const column = (usd: ReadonlyArray<number>) => usd.map(usdColumn(usd)).map((text) => text.replace("US", ""))
+  assert.deepStrictEqual(column([0.083, 0.0894, 0]), ["$0.0830", "$0.0894", "$0.0000"])
+  assert.deepStrictEqual(column([12, 3.456]), ["$12.00", "$3.46"])
+  assert.deepStrictEqual(column([12, 0.000_02]), ["$12.0000", "<$0.0001"])
+  assert.deepStrictEqual(column([0.002, 0.000_123_4]), ["$0.002000", "$0.000123"])
 })
 
 describe("verdicts", () => {

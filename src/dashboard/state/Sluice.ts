@@ -5,6 +5,7 @@ import { noSeries, type Series, toSeries } from "../api/series.ts"
 import type { Alert, CacheMetrics, CostMetrics, Frame, Health, TokenMetrics } from "../api/types.ts"
 import { applyAlert, evident, lasting, merged } from "./alerts.ts"
 import { emptyTail, extended } from "./tail.ts"
+import { makeTitles } from "./titles.ts"
 
 export type Connection = "connecting" | "live" | "polling" | "disconnected" | "locked"
 
@@ -23,6 +24,7 @@ const staleMillis = 25_000
 /** Everything the page knows of one Sluice. `start` begins to ask, `stop` ends it. */
 export const makeSluice = (options: SluiceOptions) => {
   const api: Api = makeApi(options)
+  const titles = makeTitles(api)
   const tokens = shallowRef<TokenMetrics>()
   const cache = shallowRef<CacheMetrics>()
   const costs = shallowRef<CostMetrics>()
@@ -144,6 +146,7 @@ export const makeSluice = (options: SluiceOptions) => {
     series.value = noSeries
     tail.value = emptyTail
     told.value = new Map()
+    titles.forget()
     failure.value = undefined
     updatedAt.value = lastSeries = 0
   }
@@ -166,6 +169,7 @@ export const makeSluice = (options: SluiceOptions) => {
     health,
     series,
     tail,
+    titles,
     alerts,
     failure,
     connection,

@@ -36,6 +36,27 @@ export const usd = (value: number): string => {
   if (size === 0 || size >= 1) return cents.format(value)
   return (size >= 0.01 ? small : tiny).format(value)
 }
+const fixed = (digits: number) => {
+  const format = new Intl.NumberFormat(undefined, {
+    style: "currency",
+    currency: "USD",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits
+  })
+  const least = 10 ** -digits
+  return (value: number): string => (value > 0 && value < least / 2 ? `<${format.format(least)}` : format.format(value))
+}
+const ofDollars = fixed(2)
+const ofCents = fixed(4)
+const ofLess = fixed(6)
+
+/** How to write the dollars of one column: all with the same decimals, as many as its sizes ask for. */
+export const usdColumn = (values: ReadonlyArray<number>): ((value: number) => string) => {
+  const sizes = values.map(Math.abs).filter((size) => size > 0)
+  const largest = Math.max(0, ...sizes)
+  if (sizes.length === 0 || Math.min(...sizes) >= 1) return ofDollars
+  return largest >= 0.01 ? ofCents : ofLess
+}
 /** Every nano-dollar. */
 export const usdExact = (nanoUsd: number): string => exactly.format(nanoUsd / 1e9)
 

@@ -16,3 +16,6 @@ export const everyDay = (rows: ReadonlyArray<TotalsOf>, today: string, days: num
     return { at: at / 1000, cost: row?.cost.usd ?? 0, saved: row?.saved.usd ?? 0 }
   })
 }
+
+/** Not the sum of requests without a conversation, nor that of those that a report has no room for. */
+export const isConversation = (key: string): boolean => key !== "(none)" && key !== "(other)"
