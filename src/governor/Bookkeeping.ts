@@ -11,6 +11,7 @@ import { type Estimate, TokenEstimator } from "../tokens/TokenEstimator.ts"
 import type { Degraded } from "./Degraded.ts"
 import type { Expected } from "./Forecast.ts"
 import type { Settlement } from "./Governed.ts"
+import { asksForAnHour } from "./hourMarks.ts"
 import { accountOf, type Job } from "./Job.ts"
 import { eventOf, type Outcome, settlementOf } from "./Outcome.ts"
 
@@ -79,13 +80,14 @@ const makeMoney = Effect.fnUntraced(function* (degraded: Degraded) {
       () => noMoney
     )
 
-  /** All uncached input as 5-minute writes, and an output that is rarely exceeded: rather too much than too little. */
+  /** All uncached input as the dearest writes asked for, and an output that is rarely exceeded: rather too much than too little. */
   const reserveMoney: Bookkeeping["reserveMoney"] = Effect.fnUntraced(function* (job, expected) {
     if (!enabled.costTracking) return
+    const forAnHour = asksForAnHour(job.request)
     const usage: Usage = {
       input: 0,
-      cacheWrite5m: expected.input,
-      cacheWrite1h: 0,
+      cacheWrite5m: forAnHour ? 0 : expected.input,
+      cacheWrite1h: forAnHour ? expected.input : 0,
       cacheRead: expected.cacheRead,
       output: expected.outputBound
     }

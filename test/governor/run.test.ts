@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Redacted } from "effect"
+import { Effect, Exit, Fiber, Redacted, Result } from "effect"
 import { ClaudeError, Overloaded, Rejected, TimedOut } from "../../src/claude/ClaudeError.ts"
 import { defaultCaller } from "../../src/domain/Caller.ts"
+import type { MessagesRequest } from "../../src/domain/MessagesRequest.ts"
 import { nanoUsd } from "../../src/domain/Money.ts"
 import { Governor } from "../../src/governor/Governor.ts"
 import { RateLimitError } from "../../src/limits/TokenRateLimiter.ts"
@@ -183,6 +184,26 @@ describe("Governor.run", () => {
       assert.strictEqual(world.upstream.requests.length, 0)
       assert.strictEqual(world.limits.reserved.length, 0)
       assert.deepStrictEqual(balance(world), balanced)
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("holds what an hour's cache entries cost where the prompt asks for them", () => {
+    const world = makeWorld()
+    const mark = { type: "ephemeral", ttl: "1h" } as const
+    const text = "x".repeat(40_000)
+    const marked = [
+      request(text, { cache_control: mark }),
+      request(text, { system: [{ type: "text", text: "s", cache_control: mark }] }),
+      request(text, { tools: [{ name: "t", input_schema: {}, cache_control: mark }] }),
+      request(text, { messages: [{ role: "user", content: [{ type: "text", text, cache_control: mark }] }] })
+    ]
+    return Effect.gen(function* () {
+      const governor = yield* Governor
+      const ask = (asked: MessagesRequest) => Effect.result(governor.run(asked, defaultCaller, { cache: "off" }))
+      // Between the price of 5-minute writes and that of 1-hour writes.
+      world.books.budget = 55_000_000
+      assert.isTrue(Result.isSuccess(yield* ask(request(text))))
+      for (const asked of marked) assert.isTrue(Result.isFailure(yield* ask(asked)))
     }).pipe(Effect.provide(world.layer))
   })
 
