@@ -14,11 +14,13 @@ const wholeAnswerMillis = (request: MessagesRequest): number =>
 
 const headersMillis = 10 * minute
 
+const isObject = (u: unknown): u is object => typeof u === "object" && u !== null
+
 const isMessage = (u: unknown): u is AssistantMessage =>
-  typeof u === "object" && u !== null && "content" in u && Array.isArray(u.content) && "usage" in u
+  isObject(u) && "content" in u && Array.isArray(u.content) && "usage" in u && isObject(u.usage)
 
 const hasTokens = (u: unknown): u is { readonly input_tokens: number } =>
-  typeof u === "object" && u !== null && "input_tokens" in u && typeof u.input_tokens === "number"
+  isObject(u) && "input_tokens" in u && typeof u.input_tokens === "number"
 
 const withoutStream = ({ stream: _, ...rest }: MessagesRequest): Readonly<Record<string, unknown>> => rest
 

@@ -21,11 +21,16 @@ layer(Database.layerMemory, { excludeTestServices: true })((it) => {
           response.writeHead(200, { "content-type": "text/event-stream" }).end(frames.join(""))
         const page: Reply = (response) => response.writeHead(200, { "content-type": "text/html" }).end("<html>")
         const nothing: Reply = (response) => response.writeHead(204).end()
+        const unpriced: Reply = (response) =>
+          response
+            .writeHead(200, { "content-type": "application/json" })
+            .end(JSON.stringify({ ...message(), usage: null }))
         for (const [reply, stream] of [
           [whole, true],
           [asStream, false],
           [page, false],
-          [nothing, false]
+          [nothing, false],
+          [unpriced, false]
         ] as const) {
           const seen = yield* replying(reply)
           const answer = yield* post(body({ stream }))
