@@ -1,25 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { groundingIn } from "../../src/context/Grounding.ts"
 import { saidIn, sourceOf } from "../../src/context/SummarySource.ts"
-import type { WrittenSummary } from "../../src/context/SummaryWriter.ts"
 import { groundedFacts } from "../../src/context/Verified.ts"
 import type { StoredMessage } from "../../src/domain/Conversation.ts"
 import type { Content } from "../../src/domain/Message.ts"
+import { emptySummary as none } from "./emptySummary.ts"
 
 const talk = (...turns: ReadonlyArray<readonly ["user" | "assistant", Content]>): ReadonlyArray<StoredMessage> =>
   turns.map(([role, content], seq) => ({ seq, role, content, tokens: 0, createdAt: 0 }))
 
 const call = (id: string, name: string, input: object): Content => [{ type: "tool_use", id, name, input }]
 const result = (id: string, content: Content): Content => [{ type: "tool_result", tool_use_id: id, content }]
-
-const none: WrittenSummary = {
-  intents: [],
-  constraints: [],
-  decisions: [],
-  agents: [],
-  outcomes: [],
-  openQuestions: []
-}
 
 const work = talk(
   ["user", "Fix the deploy of billing.ts and docs/Übersicht.md; marvin reviews it."],

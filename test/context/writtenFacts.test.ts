@@ -7,15 +7,7 @@ import type { StoredMessage } from "../../src/domain/Conversation.ts"
 import { ModelCatalog } from "../../src/models/ModelCatalog.ts"
 import { Settings } from "../../src/Settings.ts"
 import { layerPlainEstimator } from "../support/estimator.ts"
-
-const none: WrittenSummary = {
-  intents: [],
-  constraints: [],
-  decisions: [],
-  agents: [],
-  outcomes: [],
-  openQuestions: []
-}
+import { emptySummary as none } from "./emptySummary.ts"
 
 const contents: ReadonlyArray<StoredMessage["content"]> = [
   "Fix the deploy of src/app/main.ts. Never touch production, and do not write to customers.",
